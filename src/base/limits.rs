@@ -1,0 +1,73 @@
+//! Every cap on what a hostile file can make badmap do, each with its reason.
+//! In: nothing. Out: constants.
+
+/// Segments read from one core. The kernel's own default limit on mappings (`vm.max_map_count`) is
+/// 65,530; databases raise it to a few hundred thousand.
+pub const MAX_SEGMENTS: u64 = 4_000_000;
+
+/// Bytes of notes read from one core: about 4 KiB a thread with all extended state, for a hundred
+/// thousand threads, and the names of all mapped files.
+pub const MAX_NOTE_BYTES: u64 = 1 << 30;
+
+/// Bytes a compressed input may unpack to. A core of the largest machines; holes cost nothing.
+pub const MAX_UNPACKED: u64 = 16 << 40;
+
+/// log2 of the bucket count that `makemap` could ever have allocated: 2^48 bytes of address space.
+pub const MAX_B: u8 = 48;
+
+/// Overflow buckets followed in one chain. A chain longer than this with no repeat would need
+/// 8 million entries under one bucket; it is a damaged map or a hostile core.
+pub const MAX_CHAIN: u32 = 1 << 20;
+
+/// Overflow buckets followed in one map, all chains together.
+pub const MAX_OVERFLOW: u64 = 1 << 26;
+
+/// Directory entries of one Swiss map: 2^26 tables of 1,024 slots are more than 2^36 entries.
+pub const MAX_DIRECTORY: u64 = 1 << 26;
+
+/// Slots in one Swiss table. Source: `internal/runtime/maps/table.go`, `maxTableCapacity`.
+pub const MAX_TABLE_CAPACITY: u16 = 1024;
+
+/// Largest key or elem type: the compiler refuses types above 1 GiB in practice.
+pub const MAX_TYPE_SIZE: u64 = 1 << 40;
+
+/// Nesting of types (array in struct in array …) that is followed.
+pub const MAX_TYPE_DEPTH: u32 = 200;
+
+/// Types that one type consists of by value (fields of fields …): the largest of the Go runtime,
+/// `mheap`, has some thousands.
+pub const MAX_TYPE_WEIGHT: u32 = 1 << 18;
+
+/// Elements of one slice, array or channel buffer that are followed in search of maps.
+pub const MAX_ELEMENTS: u64 = 1 << 32;
+
+/// Places on the way to maps that are kept, however small the core: 48 bytes each.
+pub const MIN_NODES: u64 = 1 << 20;
+
+/// Bytes of the core per place on the way to maps beyond `MIN_NODES`. A place needs a pointer to it
+/// and something it points to, so real programs stay far below.
+pub const BYTES_PER_NODE: u64 = 32;
+
+/// Places that a type's plan lists before its arrays are left to be walked.
+pub const MAX_LEAVES: usize = 4096;
+
+/// Canonical bytes of one value that go into a digest.
+pub const MAX_CANON: usize = 1 << 26;
+
+/// Bytes of a Go string that is read as a name (types, functions, messages).
+pub const MAX_NAME: u64 = 1 << 20;
+
+/// Bytes of the fatal message that are shown.
+pub const MAX_MESSAGE: usize = 4096;
+
+/// Goroutines looked at for a panic.
+pub const MAX_GOROUTINES: u64 = 50_000_000;
+
+/// Findings kept in full for one rule on one map; beyond it they are only counted.
+pub const MAX_FINDINGS_PER_RULE: usize = 16;
+
+/// Gaps kept in full for one map; beyond it they are only counted.
+pub const MAX_GAPS: usize = 16;
+
+/// Bytes of a key shown as clear text.
+pub const MAX_KEY_TEXT: usize = 64;

@@ -1,0 +1,8 @@
+//! Words every room shares. This room reads nothing: addresses, byte order, faults and limits.
+
+pub mod addr;
+pub mod bytes;
+pub mod fault;
+pub mod home;
+pub mod limits;
+pub mod progress;

@@ -1,0 +1,8 @@
+//! A path becomes bytes with named parts: core files through goblin, binaries through object.
+
+pub mod binary;
+pub mod corefile;
+pub mod error;
+pub mod kind;
+pub mod mmap;
+mod unpack;

@@ -1,0 +1,6 @@
+//! The dead process as memory, threads and identity: core bytes first, read-only file pages second.
+
+pub mod image;
+pub mod memory;
+pub mod notes;
+pub mod threads;
