@@ -1,0 +1,7 @@
+//! Fills the type graph from the binary's DWARF and finds its variables. The only user of gimli.
+
+pub mod build;
+pub mod closures;
+pub mod error;
+pub mod index;
+pub mod sections;

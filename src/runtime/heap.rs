@@ -1,0 +1,254 @@
+//! The heap by the allocator's own books: what object, if any, lies at an address.
+//! In: `runtime.mheap_` and the arenas' span tables. Out: start, size and state of the object.
+
+use crate::base::addr::Addr;
+use crate::base::fault::Fault;
+use crate::base::home::Home;
+use crate::file::corefile::Machine;
+use crate::process::memory::Memory;
+use crate::runtime::claims::FieldAt;
+use crate::runtime::claims::HEAP_ARENA;
+use crate::runtime::claims::MHEAP;
+use crate::runtime::claims::MSPAN;
+use crate::runtime::modules::Modules;
+use crate::runtime::program::Program;
+use crate::types::graph::Kind;
+
+/// Bytes of a runtime page. Source: `runtime/sizeclasses.go`, `_PageShift` = 13, all versions.
+const PAGE: u64 = 8192;
+
+/// `mspan.state`: heap objects. Source: `runtime/mheap.go`, `mSpanInUse`, all versions.
+const STATE_IN_USE: u8 = 1;
+/// `mspan.state`: stacks and other memory the runtime manages by hand. Source: `mSpanManual`.
+const STATE_MANUAL: u8 = 2;
+
+/// The allocator's books.
+#[derive(Debug)]
+pub struct Heap<'v, 'a> {
+    mem: &'v Memory<'a>,
+    modules: &'v Modules,
+    books: Option<Books>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Books {
+    /// Address of `mheap_.arenas`, `[L1]*[L2]*heapArena`.
+    arenas: Addr,
+    l1: u64,
+    l2: u64,
+    /// What is subtracted from an address before it is divided by the arena size.
+    arena_base: u64,
+    arena_size: u64,
+    spans_off: u64,
+    span: Span,
+    /// Slots larger than this that hold pointers begin with a malloc header; `None` before go1.22.
+    header_above: Option<u64>,
+}
+
+/// Fields of mspan.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: FieldAt,
+    npages: FieldAt,
+    freeindex: FieldAt,
+    nelems: FieldAt,
+    alloc_bits: FieldAt,
+    spanclass: FieldAt,
+    state: FieldAt,
+    elemsize: FieldAt,
+    limit: FieldAt,
+}
+
+impl<'v, 'a> Heap<'v, 'a> {
+    /// Binds the books. Without them every address is of unknown home.
+    pub fn bind(program: &Program<'v, 'a>, modules: &'v Modules) -> Heap<'v, 'a> {
+        Heap {
+            mem: program.mem,
+            modules,
+            books: Books::bind(program),
+        }
+    }
+
+    /// Whether the books could be found at all.
+    pub fn is_bound(&self) -> bool {
+        self.books.is_some()
+    }
+
+    /// Where `addr` lies.
+    pub fn home(&self, addr: Addr) -> Home {
+        if addr.is_nil() {
+            return Home::Unmapped;
+        }
+        if self.modules.contains(addr) {
+            return Home::Module;
+        }
+        let Some(books) = &self.books else {
+            return Home::Unknown;
+        };
+        match self.span_at(books, addr) {
+            Ok(Some(span)) => self
+                .home_in_span(books, span, addr)
+                .unwrap_or(Home::Unknown),
+            Ok(None) if self.mem.is_mapped(addr, 1) => Home::Foreign,
+            Ok(None) => Home::Unmapped,
+            Err(NoSpan::Free) => Home::FreeSpan,
+            Err(NoSpan::Unreadable) => Home::Unknown,
+        }
+    }
+
+    /// The address of the mspan that has `addr`; `Ok(None)` outside the heap's arenas.
+    fn span_at(&self, books: &Books, addr: Addr) -> Result<Option<Addr>, NoSpan> {
+        let word = self.mem.abi.word();
+        let from_base = addr.0.wrapping_sub(books.arena_base);
+        let idx = from_base.checked_div(books.arena_size).unwrap_or(u64::MAX);
+        let (i1, i2) = (
+            idx.checked_div(books.l2).unwrap_or(u64::MAX),
+            idx.checked_rem(books.l2).unwrap_or(0),
+        );
+        if i1 >= books.l1 {
+            return Ok(None);
+        }
+        let entry = |table: Addr, i: u64| -> Result<Addr, NoSpan> {
+            let at = table.element(i, word).ok_or(NoSpan::Unreadable)?;
+            self.mem
+                .read_addr(at)
+                .map_err(|_: Fault| NoSpan::Unreadable)
+        };
+        let l2 = entry(books.arenas, i1)?;
+        if l2.is_nil() {
+            return Ok(None);
+        }
+        let arena = entry(l2, i2)?;
+        if arena.is_nil() {
+            return Ok(None);
+        }
+        let page = from_base.checked_rem(books.arena_size).unwrap_or(0) / PAGE;
+        let spans = arena
+            .checked_add(books.spans_off)
+            .ok_or(NoSpan::Unreadable)?;
+        let span = entry(spans, page)?;
+        if span.is_nil() {
+            Err(NoSpan::Free)
+        } else {
+            Ok(Some(span))
+        }
+    }
+
+    fn home_in_span(&self, books: &Books, span: Addr, addr: Addr) -> Option<Home> {
+        let f = &books.span;
+        let read = |field: FieldAt| -> Option<u64> {
+            let bytes = self
+                .mem
+                .bytes(span.checked_add(field.off)?, field.size)
+                .ok()?;
+            self.mem.abi.uint(&bytes, 0, field.size)
+        };
+        let start = Addr(read(f.start)?);
+        let pages = read(f.npages)?.checked_mul(PAGE)?;
+        let limit = Addr(read(f.limit)?);
+        let from_start = addr.offset_from(start).filter(|o| *o < pages);
+        let state = self.mem.read_u8(span.checked_add(f.state.off)?).ok()?;
+        // The span table keeps pointers to spans that were freed since.
+        let (Some(from_start), true) = (from_start, state == STATE_IN_USE || state == STATE_MANUAL)
+        else {
+            return Some(Home::FreeSpan);
+        };
+        if state == STATE_MANUAL {
+            return Some(Home::Stack);
+        }
+        let elemsize = read(f.elemsize).filter(|s| *s > 0)?;
+        if addr >= limit {
+            return Some(Home::FreeSpan);
+        }
+        let idx = from_start.checked_div(elemsize)?;
+        let class = self.mem.read_u8(span.checked_add(f.spanclass.off)?).ok()?;
+        let (large, noscan) = (class < 2, class & 1 == 1);
+        let header = match books.header_above {
+            Some(above) if !large && !noscan && elemsize > above => self.mem.abi.word(),
+            _ => 0,
+        };
+        let slot = start.element(idx, elemsize)?;
+        Some(Home::Object {
+            start: slot.checked_add(header)?,
+            size: elemsize.checked_sub(header)?,
+            allocated: idx < read(f.freeindex)?
+                || (idx < read(f.nelems)? && self.alloc_bit(span, f, idx)?),
+        })
+    }
+
+    fn alloc_bit(&self, span: Addr, f: &Span, idx: u64) -> Option<bool> {
+        let bits = self
+            .mem
+            .read_addr(span.checked_add(f.alloc_bits.off)?)
+            .ok()?;
+        if bits.is_nil() {
+            return Some(false); // before the first collection nothing beyond freeindex is allocated
+        }
+        let byte = self.mem.read_u8(bits.checked_add(idx / 8)?).ok()?;
+        let mask = 1u8.checked_shl(u32::try_from(idx % 8).ok()?)?;
+        Some(byte & mask != 0)
+    }
+}
+
+/// Why an address inside the arenas has no span.
+enum NoSpan {
+    Free,
+    Unreadable,
+}
+
+impl Books {
+    fn bind(program: &Program<'_, '_>) -> Option<Books> {
+        let graph = program.graph;
+        let heap = program.variable("runtime.mheap_")?;
+        let arenas = MHEAP.bind(program)?.field("arenas")?;
+        let Kind::Array { elem, len: l1 } = graph.get(arenas.ty).kind else {
+            return None;
+        };
+        let Kind::Pointer {
+            elem: Some(l2_type),
+        } = graph.get(elem).kind
+        else {
+            return None;
+        };
+        let Kind::Array { len: l2, .. } = graph.get(l2_type).kind else {
+            return None;
+        };
+        let spans = HEAP_ARENA.bind(program)?.field("spans")?;
+        let Kind::Array { len: pages, .. } = graph.get(spans.ty).kind else {
+            return None;
+        };
+        let b = MSPAN.bind(program)?;
+        let word = program.mem.abi.word();
+        Some(Books {
+            arenas: heap.addr.checked_add(arenas.off)?,
+            l1,
+            l2: Some(l2).filter(|n| *n > 0)?,
+            arena_base: arena_base(program.machine),
+            arena_size: pages.checked_mul(PAGE).filter(|s| *s > 0)?,
+            spans_off: spans.off,
+            // Source: `runtime/malloc.go`, `heapBitsInSpan`: PtrSize * ptrBits, from go1.22.
+            header_above: b
+                .field("largeType")
+                .and_then(|_| word.checked_mul(word)?.checked_mul(8)),
+            span: Span {
+                start: b.field("startAddr")?,
+                npages: b.field("npages")?,
+                freeindex: b.field("freeindex")?,
+                nelems: b.field("nelems")?,
+                alloc_bits: b.field("allocBits")?,
+                spanclass: b.field("spanclass")?,
+                state: b.field("state")?,
+                elemsize: b.field("elemsize")?,
+                limit: b.field("limit")?,
+            },
+        })
+    }
+}
+
+/// Source: `runtime/malloc.go`, `arenaBaseOffset`, all versions.
+fn arena_base(machine: Machine) -> u64 {
+    match machine {
+        Machine::Amd64 => 0xffff_8000_0000_0000,
+        _ => 0,
+    }
+}

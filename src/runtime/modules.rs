@@ -1,0 +1,107 @@
+//! The modules of the process (one, unless it uses plugins): where their code, data and types lie.
+//! In: `runtime.firstmoduledata`. Out: address ranges.
+
+use crate::base::addr::Addr;
+use crate::base::addr::AddrRange;
+use crate::runtime::claims::Bound;
+use crate::runtime::claims::MODULEDATA;
+use crate::runtime::program::Program;
+
+/// More plugins than anybody loads; a longer list is a damaged one.
+const MAX_MODULES: usize = 1024;
+
+/// The address ranges of one module.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// Machine code.
+    pub text: AddrRange,
+    /// Writable data that may hold pointers.
+    pub data: AddrRange,
+    /// Zero-initialised data that may hold pointers.
+    pub bss: AddrRange,
+    /// Writable data without pointers.
+    pub noptrdata: AddrRange,
+    /// Zero-initialised data without pointers.
+    pub noptrbss: AddrRange,
+    /// Type descriptors.
+    pub types: AddrRange,
+}
+
+/// The modules of the process.
+#[derive(Clone, Default, Debug)]
+pub struct Modules {
+    /// In the order of the runtime's list; the first is the binary itself.
+    pub list: Vec<Module>,
+}
+
+impl Modules {
+    /// Reads the list of modules. What cannot be read ends it.
+    pub fn read(program: &Program<'_, '_>) -> Modules {
+        let mut out = Modules::default();
+        let (Some(first), Some(bound)) = (
+            program.variable("runtime.firstmoduledata"),
+            MODULEDATA.bind(program),
+        ) else {
+            return out;
+        };
+        let mut at = first.addr;
+        while !at.is_nil() && out.list.len() < MAX_MODULES {
+            let Some(module) = read_module(program, &bound, at) else {
+                break;
+            };
+            out.list.push(module);
+            at = match bound
+                .off("next")
+                .and_then(|o| at.checked_add(o))
+                .map(|a| program.mem.read_addr(a))
+            {
+                Some(Ok(next)) => next,
+                _ => break,
+            };
+        }
+        out
+    }
+
+    /// The module whose descriptors include `addr`, and the offset from their start.
+    pub fn types_at(&self, addr: Addr) -> Option<(usize, u64)> {
+        let i = self.list.iter().position(|m| m.types.contains(addr))?;
+        Some((i, addr.offset_from(self.list.get(i)?.types.start)?))
+    }
+
+    /// Whether `addr` lies in the code, data or types of a module.
+    pub fn contains(&self, addr: Addr) -> bool {
+        self.list.iter().any(|m| {
+            [m.data, m.bss, m.noptrdata, m.noptrbss, m.types, m.text]
+                .iter()
+                .any(|r| r.contains(addr))
+        })
+    }
+
+    /// Whether `addr` lies in machine code.
+    pub fn is_text(&self, addr: Addr) -> bool {
+        self.list.iter().any(|m| m.text.contains(addr))
+    }
+}
+
+fn read_module(program: &Program<'_, '_>, bound: &Bound, at: Addr) -> Option<Module> {
+    let addr = |name: &str| {
+        program
+            .mem
+            .read_addr(at.checked_add(bound.off(name)?)?)
+            .ok()
+    };
+    let range = |start: &str, end: &str| {
+        Some(AddrRange {
+            start: addr(start)?,
+            end: addr(end)?,
+        })
+    };
+    Some(Module {
+        text: range("text", "etext")?,
+        data: range("data", "edata")?,
+        bss: range("bss", "ebss")?,
+        noptrdata: range("noptrdata", "enoptrdata")?,
+        noptrbss: range("noptrbss", "enoptrbss")?,
+        types: range("types", "etypes")?,
+    })
+}
