@@ -1,0 +1,216 @@
+//! What of a type leads to maps: a flat list of places per type, made once.
+//! In: the type graph. Out: a `Plan` per type; types that can never lead to a map have empty ones.
+
+use crate::base::limits::MAX_LEAVES;
+use crate::base::limits::MAX_TYPE_DEPTH;
+use crate::maps::syncmap::atomic_pointer_elem;
+use crate::maps::syncmap::is_sync_map;
+use crate::types::graph::Kind;
+use crate::types::graph::TypeGraph;
+use crate::types::graph::TypeId;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Arrays of at most this many elements are unrolled into their parent's plan.
+pub(crate) const UNROLL: u64 = 16;
+
+/// A place inside a value that leads on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Leaf {
+    /// Bytes from the start of the value.
+    pub(crate) off: u64,
+    /// What stands there.
+    pub(crate) what: LeafKind,
+}
+
+/// What stands at a place that leads on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LeafKind {
+    /// A map of this type.
+    Map(TypeId),
+    /// A pointer to this type.
+    Pointer(TypeId),
+    /// A slice of this type.
+    Slice(TypeId),
+    /// An interface.
+    Interface { empty: bool },
+    /// A channel of this type.
+    Chan(TypeId),
+    /// A func value.
+    Func,
+    /// A `sync.Map` itself, of this type.
+    SyncMap(TypeId),
+    /// An array that was not unrolled.
+    Array { elem: TypeId, len: u64 },
+}
+
+/// What of a type leads on.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Plan {
+    /// Ascending by offset.
+    pub(crate) leaves: Vec<Leaf>,
+}
+
+/// Plans of all types, made when first asked for.
+pub(crate) struct Plans<'g, 'l> {
+    graph: &'g TypeGraph<'l>,
+    plans: RefCell<HashMap<TypeId, Rc<Plan>>>,
+    leads: RefCell<HashMap<TypeId, bool>>,
+    atomic_elems: RefCell<HashMap<TypeId, Option<TypeId>>>,
+}
+
+impl<'g, 'l> Plans<'g, 'l> {
+    pub(crate) fn new(graph: &'g TypeGraph<'l>) -> Plans<'g, 'l> {
+        Plans {
+            graph,
+            plans: RefCell::default(),
+            leads: RefCell::default(),
+            atomic_elems: RefCell::default(),
+        }
+    }
+
+    /// The plan of a type.
+    pub(crate) fn plan(&self, ty: TypeId) -> Rc<Plan> {
+        let ty = self.graph.strip(ty);
+        if let Some(plan) = self.plans.borrow().get(&ty) {
+            return plan.clone();
+        }
+        let mut plan = Plan::default();
+        if self.leads(ty) {
+            self.collect(ty, 0, 0, &mut plan);
+            plan.leaves.sort_by_key(|l| l.off);
+        }
+        let plan = Rc::new(plan);
+        self.plans.borrow_mut().insert(ty, plan.clone());
+        plan
+    }
+
+    fn collect(&self, ty: TypeId, base: u64, depth: u32, plan: &mut Plan) {
+        if depth > MAX_TYPE_DEPTH {
+            return;
+        }
+        let deeper = depth.saturating_add(1);
+        let t = self.graph.get(ty);
+        if t.size == 0 {
+            return;
+        }
+        let full = plan.leaves.len() > MAX_LEAVES;
+        let mut leaf = |what| plan.leaves.push(Leaf { off: base, what });
+        match &t.kind {
+            Kind::Map { .. } => leaf(LeafKind::Map(self.graph.strip(ty))),
+            Kind::Interface { empty } => leaf(LeafKind::Interface { empty: *empty }),
+            Kind::Func => leaf(LeafKind::Func),
+            Kind::Pointer { elem: Some(elem) } if self.leads(*elem) => {
+                leaf(LeafKind::Pointer(*elem))
+            }
+            Kind::Slice { elem } if self.leads(*elem) => leaf(LeafKind::Slice(*elem)),
+            Kind::Chan { elem } if self.leads(*elem) => leaf(LeafKind::Chan(*elem)),
+            Kind::Array { elem, len } if self.leads(*elem) => {
+                if *len > UNROLL || full {
+                    leaf(LeafKind::Array {
+                        elem: *elem,
+                        len: *len,
+                    });
+                    return;
+                }
+                let stride = self.graph.get(*elem).size;
+                for i in 0..*len {
+                    self.collect(
+                        *elem,
+                        base.saturating_add(i.saturating_mul(stride)),
+                        deeper,
+                        plan,
+                    );
+                }
+            }
+            Kind::Struct { .. } if is_sync_map(&t.name) => {
+                leaf(LeafKind::SyncMap(self.graph.strip(ty)))
+            }
+            Kind::Struct { fields } => {
+                if let Some(elem) = self.atomic_elem(ty) {
+                    let off = t.field("v").map_or(0, |f| f.off);
+                    if self.leads(elem) {
+                        plan.leaves.push(Leaf {
+                            off: base.saturating_add(off),
+                            what: LeafKind::Pointer(elem),
+                        });
+                    }
+                    return;
+                }
+                for f in fields {
+                    self.collect(f.ty, base.saturating_add(f.off), deeper, plan);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a value of this type can lead to a map. Types refer to each other in circles, so the
+    /// whole of what is reachable is looked at before the answer is no.
+    pub(crate) fn leads(&self, ty: TypeId) -> bool {
+        let ty = self.graph.strip(ty);
+        if let Some(known) = self.leads.borrow().get(&ty) {
+            return *known;
+        }
+        let mut seen = vec![ty];
+        let mut known = self.leads.borrow_mut();
+        let mut visited: HashMap<TypeId, ()> = HashMap::from([(ty, ())]);
+        let mut next = 0usize;
+        let mut answer = false;
+        while let Some(at) = seen.get(next).copied() {
+            next = next.saturating_add(1);
+            match known.get(&at) {
+                Some(true) => {
+                    answer = true;
+                    break;
+                }
+                Some(false) => continue,
+                None => {}
+            }
+            let mut push = |t: TypeId| {
+                let t = self.graph.strip(t);
+                if visited.insert(t, ()).is_none() {
+                    seen.push(t);
+                }
+            };
+            let t = self.graph.get(at);
+            match &t.kind {
+                Kind::Map { .. } | Kind::Interface { .. } | Kind::Func => {
+                    answer = true;
+                    break;
+                }
+                Kind::Pointer { elem: Some(elem) } | Kind::Slice { elem } | Kind::Chan { elem } => {
+                    push(*elem)
+                }
+                Kind::Array { elem, len } if *len > 0 => push(*elem),
+                Kind::Struct { .. } if is_sync_map(&t.name) => {
+                    answer = true;
+                    break;
+                }
+                Kind::Struct { fields } => {
+                    if let Some(elem) = self.atomic_elem(at) {
+                        push(elem);
+                    }
+                    fields.iter().for_each(|f| push(f.ty));
+                }
+                _ => {}
+            }
+        }
+        if answer {
+            known.insert(ty, true);
+        } else {
+            // Nothing that was looked at leads anywhere.
+            known.extend(seen.into_iter().map(|t| (t, false)));
+        }
+        answer
+    }
+
+    fn atomic_elem(&self, ty: TypeId) -> Option<TypeId> {
+        *self
+            .atomic_elems
+            .borrow_mut()
+            .entry(ty)
+            .or_insert_with(|| atomic_pointer_elem(self.graph, ty))
+    }
+}

@@ -1,0 +1,208 @@
+//! One map of the process as a neutral image: header, storage and what could not be read.
+//! In: what `classic.rs` and `swiss.rs` read. Out: borrowed bytes and facts, on which the rules are
+//! pure functions. Nothing in here reads memory, and nothing is allocated per entry.
+
+mod classic;
+mod place;
+mod slots;
+mod swiss;
+
+use crate::base::addr::Addr;
+use crate::base::bytes::Abi;
+pub use crate::base::home::Home;
+pub use crate::maps::image::classic::*;
+pub use crate::maps::image::place::*;
+pub use crate::maps::image::slots::*;
+pub use crate::maps::image::swiss::*;
+use std::sync::Arc;
+
+/// One map, read as far as it could be.
+#[derive(Clone, Debug)]
+pub struct MapImage<'a> {
+    /// Address of the header (`hmap` or `maps.Map`): what a Go variable of map type holds.
+    pub addr: Addr,
+    /// Byte order and word size of the process.
+    pub abi: Abi,
+    /// How keys and elems are laid out in a bucket or group of this map's type.
+    pub slots: Arc<SlotLayout>,
+    /// Where the header itself lies.
+    pub home: Home,
+    /// Size in bytes of the header type.
+    pub header_size: u64,
+    /// Header fields and storage.
+    pub body: Body<'a>,
+    /// References in live entries that lead nowhere: facts for `MAP-STRPTR`, `MAP-IFACE`, `MAP-INDIRECT`.
+    pub bad_refs: Vec<BadRef>,
+    /// How many there were in all; `bad_refs` keeps only the first ones.
+    pub bad_refs_total: u64,
+    /// Storage that another map's header leads to as well.
+    pub shared: Vec<Shared>,
+    /// What could not be read.
+    pub gaps: Gaps,
+}
+
+/// Header and storage by kind of map.
+#[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // one image at a time lives on the stack; a box would be one allocation per map
+pub enum Body<'a> {
+    /// hmap and buckets: Go up to 1.23, and `GOEXPERIMENT=noswissmap`.
+    Classic(ClassicImage<'a>),
+    /// Map, directory, tables and groups: Go from 1.24.
+    Swiss(SwissImage<'a>),
+    /// Not even the header could be read; `gaps` says why.
+    Unreadable,
+}
+
+/// A live entry's place and bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct EntryRef<'b> {
+    /// Where it stands.
+    pub place: Place,
+    /// Address of its bucket or group.
+    pub record_addr: Addr,
+    /// Index of its cell or slot, 0 to 7.
+    pub idx: u8,
+    /// The tophash or control byte.
+    pub mark: u8,
+    /// The key as stored (a pointer where the layout says indirect).
+    pub key: &'b [u8],
+    /// The elem as stored (a pointer where the layout says indirect).
+    pub elem: &'b [u8],
+}
+
+impl<'a> MapImage<'a> {
+    /// Whether the header says that a goroutine is writing.
+    pub fn mid_write(&self) -> bool {
+        match &self.body {
+            Body::Classic(c) => c.hmap.flags & Hmap::HASH_WRITING != 0,
+            Body::Swiss(s) => s.map.writing != 0,
+            Body::Unreadable => false,
+        }
+    }
+
+    /// What `len(m)` would return; `None` when the header could not be read.
+    pub fn claimed_len(&self) -> Option<i64> {
+        match &self.body {
+            Body::Classic(c) => Some(c.hmap.count),
+            Body::Swiss(s) => Some(s.map.used.cast_signed()),
+            Body::Unreadable => None,
+        }
+    }
+
+    /// Calls `each` with the place and address of every piece of storage the map refers to: bucket
+    /// arrays, or the small group, the directory, its tables and their groups.
+    pub fn for_each_storage(&self, mut each: impl FnMut(Place, Addr)) {
+        match &self.body {
+            Body::Classic(c) => {
+                for (field, array) in [("buckets", &c.new), ("oldbuckets", &c.old)] {
+                    if let Some(a) = array {
+                        each(Place::Header(field), a.main.addr);
+                    }
+                }
+            }
+            Body::Swiss(s) => match &s.shape {
+                Shape::Small(g) => each(Place::Header("dirPtr"), g.addr),
+                Shape::Tables(d) => {
+                    each(Place::Header("dirPtr"), s.map.dir_ptr);
+                    for t in &d.tables {
+                        each(Place::Dir(t.first), t.addr);
+                        if let Some(g) = &t.groups {
+                            each(
+                                Place::Table {
+                                    dir: t.first,
+                                    field: "groups",
+                                },
+                                g.addr,
+                            );
+                        }
+                    }
+                }
+                Shape::Empty | Shape::Nonsense => {}
+            },
+            Body::Unreadable => {}
+        }
+    }
+
+    /// Calls `each` for every live entry that could be read, once: for a growing classic map the
+    /// cells of unevacuated old chains and of the new array.
+    pub fn for_each_entry(&self, mut each: impl FnMut(EntryRef<'_>)) {
+        match &self.body {
+            Body::Classic(c) => {
+                for (old, array) in [(true, c.old.as_ref()), (false, c.new.as_ref())] {
+                    let Some(array) = array else { continue };
+                    for b in array.buckets() {
+                        self.live_cells(old, &b, &mut each);
+                    }
+                }
+            }
+            Body::Swiss(s) => match &s.shape {
+                Shape::Small(group) => self.full_slots(None, group, &mut each),
+                Shape::Tables(dir) => {
+                    for t in &dir.tables {
+                        if let Some(groups) = &t.groups {
+                            self.full_slots(Some(t.first), groups, &mut each);
+                        }
+                    }
+                }
+                Shape::Empty | Shape::Nonsense => {}
+            },
+            Body::Unreadable => {}
+        }
+    }
+
+    fn live_cells(&self, old: bool, b: &BucketRef<'_>, each: &mut impl FnMut(EntryRef<'_>)) {
+        for (cell, mark) in (0u8..).zip(b.tophash()) {
+            if !tophash::is_live(mark) {
+                continue;
+            }
+            let i = u64::from(cell);
+            if let (Some(key), Some(elem)) =
+                (self.slots.key(b.bytes, i), self.slots.elem(b.bytes, i))
+            {
+                let place = Place::Cell {
+                    old,
+                    chain: b.chain,
+                    position: b.position,
+                    cell,
+                };
+                each(EntryRef {
+                    place,
+                    record_addr: b.addr,
+                    idx: cell,
+                    mark,
+                    key,
+                    elem,
+                });
+            }
+        }
+    }
+
+    fn full_slots(
+        &self,
+        dir: Option<u64>,
+        groups: &Storage<'_>,
+        each: &mut impl FnMut(EntryRef<'_>),
+    ) {
+        for (group, bytes) in groups.records() {
+            for (slot, mark) in (0u8..).zip(group_ctrls(self.abi, bytes)) {
+                if !ctrl::is_full(mark) {
+                    continue;
+                }
+                let i = u64::from(slot);
+                if let (Some(key), Some(elem)) =
+                    (self.slots.key(bytes, i), self.slots.elem(bytes, i))
+                {
+                    let record_addr = groups.record_addr(group).unwrap_or_default();
+                    each(EntryRef {
+                        place: Place::Slot { dir, group, slot },
+                        record_addr,
+                        idx: slot,
+                        mark,
+                        key,
+                        elem,
+                    });
+                }
+            }
+        }
+    }
+}

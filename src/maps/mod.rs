@@ -1,0 +1,11 @@
+//! Every map in one neutral shape: layouts bound once, headers and storage read into images.
+
+mod classic;
+pub mod image;
+pub mod layout;
+pub mod reader;
+mod refs;
+mod storage;
+mod swiss;
+pub mod syncmap;
+pub mod value;

@@ -1,0 +1,232 @@
+//! References inside live entries that lead nowhere: strings, interfaces, indirect keys and elems.
+//! In: an image whose body is read. Out: the bad ones, as facts for the rules that are about them.
+
+use crate::base::addr::Addr;
+use crate::base::limits::MAX_FINDINGS_PER_RULE;
+use crate::base::limits::MAX_TYPE_DEPTH;
+use crate::maps::image::BadRef;
+use crate::maps::image::BadRefKind;
+use crate::maps::image::Gaps;
+use crate::maps::image::Half;
+use crate::maps::image::MapImage;
+use crate::maps::image::Place;
+use crate::maps::image::SlotLayout;
+use crate::process::memory::Memory;
+use crate::runtime::heap::Heap;
+use crate::runtime::typemeta::TypeMeta;
+use crate::types::graph::Kind;
+use crate::types::graph::TypeGraph;
+use crate::types::graph::TypeId;
+
+/// References looked at in one key or elem; arrays beyond are sampled from their start.
+const MAX_REFS: usize = 4096;
+/// Longest string that a 64-bit process can hold: 128 TiB of user address space.
+const MAX_STRING: i64 = 1 << 47;
+
+/// A reference inside a type.
+#[derive(Clone, Copy)]
+enum Ref {
+    Str { off: u64 },
+    Iface { off: u64, empty: bool },
+}
+
+/// Looks at every reference of every live entry.
+pub(crate) struct RefChecker<'r, 'v, 'a> {
+    pub(crate) mem: &'r Memory<'a>,
+    pub(crate) heap: &'r Heap<'v, 'a>,
+    pub(crate) graph: &'r TypeGraph<'v>,
+    pub(crate) meta: &'r TypeMeta<'v, 'a>,
+}
+
+/// One half of an entry: where its value is, and what in it refers to something.
+struct HalfPlan {
+    half: Half,
+    indirect: bool,
+    size: u64,
+    refs: Vec<Ref>,
+}
+
+impl RefChecker<'_, '_, '_> {
+    /// Fills the image's `bad_refs`.
+    pub(crate) fn check(&self, image: &mut MapImage<'_>) {
+        let plans = self.plans(&image.slots);
+        if plans.iter().all(|p| p.refs.is_empty() && !p.indirect) {
+            return;
+        }
+        let (mut bad, mut total) = (Vec::new(), 0u64);
+        let mut gaps = std::mem::take(&mut image.gaps);
+        image.for_each_entry(|e| {
+            for plan in &plans {
+                let stored = if plan.half == Half::Key {
+                    e.key
+                } else {
+                    e.elem
+                };
+                self.check_half(plan, e.place, stored, &mut gaps, &mut |b| {
+                    total = total.saturating_add(1);
+                    if bad.len() < MAX_FINDINGS_PER_RULE {
+                        bad.push(b);
+                    }
+                });
+            }
+        });
+        image.gaps = gaps;
+        image.bad_refs = bad;
+        image.bad_refs_total = total;
+    }
+
+    fn plans(&self, slots: &SlotLayout) -> [HalfPlan; 2] {
+        let plan = |half, ty: TypeId, indirect| {
+            let mut refs = Vec::new();
+            self.collect(ty, 0, 0, &mut refs);
+            HalfPlan {
+                half,
+                indirect,
+                size: self.graph.get(ty).size,
+                refs,
+            }
+        };
+        [
+            plan(Half::Key, slots.key, slots.indirect_key),
+            plan(Half::Elem, slots.elem, slots.indirect_elem),
+        ]
+    }
+
+    fn collect(&self, ty: TypeId, base: u64, depth: u32, out: &mut Vec<Ref>) {
+        if depth > MAX_TYPE_DEPTH || out.len() >= MAX_REFS {
+            return;
+        }
+        let deeper = depth.saturating_add(1);
+        let ty = self.graph.get(ty);
+        if ty.size == 0 {
+            return;
+        }
+        match &ty.kind {
+            Kind::String => out.push(Ref::Str { off: base }),
+            Kind::Interface { empty } => out.push(Ref::Iface {
+                off: base,
+                empty: *empty,
+            }),
+            Kind::Struct { fields } => {
+                for f in fields {
+                    self.collect(f.ty, base.saturating_add(f.off), deeper, out);
+                }
+            }
+            Kind::Array { elem, len } => {
+                let stride = self.graph.get(*elem).size;
+                for i in 0..*len {
+                    let before = out.len();
+                    self.collect(
+                        *elem,
+                        base.saturating_add(i.saturating_mul(stride)),
+                        deeper,
+                        out,
+                    );
+                    if out.len() == before || out.len() >= MAX_REFS {
+                        break;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn check_half(
+        &self,
+        plan: &HalfPlan,
+        place: Place,
+        stored: &[u8],
+        gaps: &mut Gaps,
+        bad: &mut impl FnMut(BadRef),
+    ) {
+        let (abi, half) = (self.mem.abi, plan.half);
+        if !plan.indirect {
+            self.check_refs(plan, place, stored, bad);
+            return;
+        }
+        let ptr = Addr(abi.uptr(stored, 0).unwrap_or(0));
+        let lost = BadRef {
+            place,
+            half,
+            off: 0,
+            what: BadRefKind::Indirect { ptr },
+        };
+        if self.heap.home(ptr).holds(ptr, plan.size) == Some(false) {
+            return bad(lost);
+        }
+        match self.mem.bytes(ptr, plan.size) {
+            Ok(value) => self.check_refs(plan, place, &value, bad),
+            Err(f) if f.why.is_the_process() => bad(lost),
+            Err(fault) => gaps.push(
+                if half == Half::Key {
+                    "indirect key"
+                } else {
+                    "indirect elem"
+                },
+                fault,
+            ),
+        }
+    }
+
+    fn check_refs(
+        &self,
+        plan: &HalfPlan,
+        place: Place,
+        value: &[u8],
+        bad: &mut impl FnMut(BadRef),
+    ) {
+        let abi = self.mem.abi;
+        let word = usize::from(abi.ptr_size);
+        for r in &plan.refs {
+            let (off, what) = match *r {
+                Ref::Str { off } => {
+                    let at = usize::try_from(off).unwrap_or(usize::MAX);
+                    let data = Addr(abi.uptr(value, at).unwrap_or(0));
+                    let len = abi.int(value, at.saturating_add(word)).unwrap_or(0);
+                    if len == 0 || self.is_string(data, len) {
+                        continue;
+                    }
+                    (off, BadRefKind::Str { data, len })
+                }
+                Ref::Iface { off, empty } => {
+                    let at = usize::try_from(off).unwrap_or(usize::MAX);
+                    let first = Addr(abi.uptr(value, at).unwrap_or(0));
+                    if self.meta.is_plausible(first, empty) == Some(false) {
+                        (off, BadRefKind::Iface { word: first })
+                    } else {
+                        let data = Addr(abi.uptr(value, at.saturating_add(word)).unwrap_or(0));
+                        if self.is_iface_data(first, empty, data) {
+                            continue;
+                        }
+                        (off, BadRefKind::IfaceData { data })
+                    }
+                }
+            };
+            bad(BadRef {
+                place,
+                half: plan.half,
+                off,
+                what,
+            });
+        }
+    }
+
+    /// Whether the data word of an interface leads to a value of its type; true where it is the
+    /// value itself, and where the type is not known.
+    fn is_iface_data(&self, first: Addr, empty: bool, data: Addr) -> bool {
+        if first.is_nil() {
+            return true;
+        }
+        match self.meta.dynamic(first, empty) {
+            Some(d) if !d.direct => {
+                let size = self.graph.get(d.ty).size;
+                size == 0 || self.mem.is_mapped(data, size)
+            }
+            _ => true,
+        }
+    }
+
+    fn is_string(&self, data: Addr, len: i64) -> bool {
+        (0..MAX_STRING).contains(&len) && self.mem.is_mapped(data, len.unsigned_abs())
+    }
+}
