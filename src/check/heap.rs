@@ -1,0 +1,213 @@
+//! Rules on where a map and the things its entries refer to lie: `MAP-PTR`, `MAP-INDIRECT`, `MAP-STRPTR`, `MAP-IFACE`.
+//! In: an image with the allocator's facts. Out: findings.
+
+use crate::base::addr::Addr;
+use crate::check::rule::Rule;
+use crate::check::rule::Scope;
+use crate::check::rule::Severity;
+use crate::check::rule::Subject;
+use crate::check::rule::Verdicts;
+use crate::check::trust::Whereabouts;
+use crate::check::trust::each_storage;
+use crate::check::trust::is_sound_place;
+use crate::maps::image::BadRef;
+use crate::maps::image::BadRefKind;
+use crate::maps::image::Half;
+use crate::maps::image::Place;
+
+/// The rules of this file.
+pub static RULES: &[Rule] = &[
+    Rule {
+        id: "MAP-PTR",
+        severity: Severity::Error,
+        scope: Scope::All,
+        holds_mid_write: true,
+        statement: "A map pointer that is not nil leads to the first byte of an allocated heap object large \
+            enough for the header, to a stack, or to the binary's own data.",
+        source: "`runtime/map.go`, `makemap`, and `cmd/compile/internal/walk/builtin.go`, `walkMakeMap`, up to \
+            go1.23; `internal/runtime/maps/map.go`, `NewMap` and `NewEmptyMap`, from go1.24.",
+        breaks: "Every operation on the map reads or writes memory that belongs to something else. The usual \
+            causes are a map hidden from the garbage collector behind a uintptr or in C memory and freed while in \
+            use, an unsafe cast from a type that holds no map, and a stray write over the variable. When this rule \
+            is broken the other rules are not applied, because the header's fields mean nothing.",
+        innocent: "A map that does not escape has its header on the goroutine's stack; that is accepted, and so \
+            are headers in the data of the binary and in memory that is not Go's. A variable that is no longer in \
+            use can hold a pointer to a map that was freed: check how the map was found before blaming the program.",
+        check: check_ptr,
+    },
+    Rule {
+        id: "MAP-INDIRECT",
+        severity: Severity::Error,
+        scope: Scope::All,
+        holds_mid_write: false,
+        statement: "Where keys or elems are stored behind a pointer, the pointer in every live entry leads to a \
+            live heap object that is large enough.",
+        source: "`runtime/map.go`, `mapassign`, up to go1.23; `internal/runtime/maps/table.go`, \
+            `(*table).PutSlot`, from go1.24. Keys and elems of more than 128 bytes are stored so.",
+        breaks: "The next lookup that meets the entry faults, or reads another object's bytes as its own. Causes: \
+            a stray write over the slot, memory freed too early, or a second writer in the middle of an insert.",
+        innocent: "While a key is inserted the pointers are stored one after the other; such a map has its write \
+            flag set and is not judged. A `maps.Clone` in progress up to go1.23 fills the copy without any flag: \
+            look for a goroutine in `runtime.mapclone2` before trusting this finding.",
+        check: check_indirect,
+    },
+    Rule {
+        id: "MAP-STRPTR",
+        severity: Severity::Error,
+        scope: Scope::All,
+        holds_mid_write: false,
+        statement: "Every string inside a live entry has a length that is neither negative nor absurd, and all \
+            its bytes are mapped.",
+        source: "`runtime/string.go`, `stringStruct`, all versions.",
+        breaks: "Hashing, comparing or printing the string faults or reads foreign memory. Causes: a stray write or \
+            a flipped bit in the slot, a string made by `unsafe` over memory that was unmapped since, or a race on \
+            the string's two words.",
+        innocent: "The string in a slot that was deleted from a classic map keeps its length next to a nil pointer; \
+            slots without an entry are not looked at. Compiled code stores the elem after the map function has \
+            returned, length first, pointer second, so a goroutine stopped in between leaves one elem with a length \
+            and a nil pointer: a single such elem in a map is accepted.",
+        check: check_strptr,
+    },
+    Rule {
+        id: "MAP-IFACE",
+        severity: Severity::Error,
+        scope: Scope::All,
+        holds_mid_write: false,
+        statement: "The first word of every interface inside a live entry is nil, a type descriptor, or an itab, and the \
+            second leads to memory that can hold a value of that type.",
+        source: "`runtime/runtime2.go`, `iface` and `eface`, all versions; `internal/abi/iface.go` from go1.22.",
+        breaks: "Hashing or comparing the interface calls through the word and jumps to a wild address. Causes: a \
+            stray write or flipped bit in the slot, or two goroutines storing different interfaces into one elem \
+            without a lock, which mixes the words of both.",
+        innocent: "An entry that was inserted but whose elem is not stored yet holds a nil interface, and one that \
+            was stopped between the two stores of its elem a type without a value; both are accepted. Types made at \
+            run time by `reflect` live in the heap and are valid type descriptors.",
+        check: check_iface,
+    },
+];
+
+fn check_ptr(s: &Subject<'_, '_>, out: &mut Verdicts) {
+    let (addr, home) = (s.image.addr, s.image.home);
+    match home.holds(addr, s.image.header_size) {
+        None => out.unknown(),
+        Some(true) => {}
+        Some(false) => out.broken(
+            Place::Header("header"),
+            format_args!("a map header of {} bytes at {addr}", s.image.header_size),
+            Whereabouts { addr, home },
+        ),
+    }
+}
+
+fn check_indirect(s: &Subject<'_, '_>, out: &mut Verdicts) {
+    if s.image.slots.indirect_key || s.image.slots.indirect_elem {
+        check_refs(s, out, |r| match r.what {
+            BadRefKind::Indirect { ptr } => Some(Told::Indirect(ptr)),
+            _ => None,
+        });
+    }
+}
+
+fn check_iface(s: &Subject<'_, '_>, out: &mut Verdicts) {
+    let forgiven = one_half_stored(s);
+    check_refs(s, out, |r| match r.what {
+        BadRefKind::Iface { word } => Some(Told::Iface(word)),
+        BadRefKind::IfaceData { .. } if forgiven && is_half_stored(r) => None,
+        BadRefKind::IfaceData { data } => Some(Told::IfaceData(data)),
+        _ => None,
+    });
+}
+
+fn check_strptr(s: &Subject<'_, '_>, out: &mut Verdicts) {
+    let forgiven = one_half_stored(s);
+    check_refs(s, out, |r| match r.what {
+        BadRefKind::Str { .. } if forgiven && is_half_stored(r) => None,
+        BadRefKind::Str { data, len } => Some(Told::Str(data, len)),
+        _ => None,
+    });
+}
+
+/// Whether just one elem of the map looks as if its store was under way. Compiled code stores an elem
+/// after the map function has returned and cleared the write flag, and one goroutine stores one elem
+/// at a time. Seen in live dumps of writers, go1.22: `map[int]struct{…; string}` with a length and no
+/// data pointer yet.
+fn one_half_stored(s: &Subject<'_, '_>) -> bool {
+    let refs = &s.image.bad_refs;
+    refs.iter().filter(|r| is_half_stored(r)).count() == 1
+        && s.image.bad_refs_total == refs.len() as u64
+}
+
+/// An elem's string whose length, or interface whose type, stands beside a nil pointer, as between
+/// the two stores of it.
+fn is_half_stored(r: &BadRef) -> bool {
+    let nil_data = match r.what {
+        BadRefKind::Str { data, len } => data.is_nil() && len > 0,
+        BadRefKind::IfaceData { data } => data.is_nil(),
+        BadRefKind::Iface { .. } | BadRefKind::Indirect { .. } => false,
+    };
+    nil_data && r.half == Half::Elem
+}
+
+/// What the process says at a bad reference.
+enum Told {
+    Indirect(Addr),
+    Str(Addr, i64),
+    Iface(Addr),
+    IfaceData(Addr),
+}
+
+fn check_refs(s: &Subject<'_, '_>, out: &mut Verdicts, pick: impl Fn(&BadRef) -> Option<Told>) {
+    if !s.image.slots.has_pointers {
+        return;
+    }
+    let image = s.image;
+    for r in &image.bad_refs {
+        let Some(told) = pick(r) else { continue };
+        if !is_sound_place(image, r.place) {
+            continue;
+        }
+        let (half, off) = (half_name(r.half), r.off);
+        match told {
+            Told::Indirect(ptr) if ptr.is_nil() => {
+                out.broken(r.place, format_args!("a pointer to the {half}"), "nil");
+            }
+            Told::Indirect(ptr) => {
+                out.broken(
+                    r.place,
+                    format_args!("the {half} at {ptr}"),
+                    "no live heap object of its size",
+                );
+            }
+            Told::Str(data, len) => out.broken(
+                r.place,
+                format_args!("a string of {len} bytes at {data} (byte {off} of the {half})"),
+                if len < 0 {
+                    "a negative length"
+                } else {
+                    "memory that is not all mapped"
+                },
+            ),
+            Told::Iface(word) => out.broken(
+                r.place,
+                format_args!("an interface of type {word} (byte {off} of the {half})"),
+                "no type descriptor and no itab",
+            ),
+            Told::IfaceData(data) => out.broken(
+                r.place,
+                format_args!("an interface's value at {data} (byte {off} of the {half})"),
+                "memory that is not mapped",
+            ),
+        }
+    }
+    let listed = image.bad_refs.len() as u64;
+    if !each_storage(image, |_| {}) || (image.bad_refs_total > listed && out.total == 0) {
+        out.unknown();
+    }
+}
+
+fn half_name(half: Half) -> &'static str {
+    match half {
+        Half::Key => "key",
+        Half::Elem => "elem",
+    }
+}

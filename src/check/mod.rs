@@ -1,0 +1,17 @@
+//! The check room: an image of a map goes in, a verdict comes out. Rules are pure functions.
+//! In: `MapImage`. Out: `MapVerdict`, and the manuals of the rules.
+
+pub mod classic;
+pub mod classic_cells;
+pub mod classic_chains;
+pub mod classic_extra;
+pub mod common;
+pub mod heap;
+pub mod manual;
+pub mod registry;
+pub mod rule;
+pub mod swiss;
+pub mod swiss_dir;
+pub mod swiss_tables;
+pub mod tally;
+pub mod trust;

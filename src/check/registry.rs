@@ -1,0 +1,110 @@
+//! The one list of rules, and the loop that applies them.
+//! In: an image. Out: its verdict with all findings; one finding never stops the next rule,
+//! except that a header which is none leaves nothing to check.
+
+use crate::check::classic;
+use crate::check::classic_cells;
+use crate::check::classic_chains;
+use crate::check::classic_extra;
+use crate::check::common;
+use crate::check::heap;
+use crate::check::rule::Finding;
+use crate::check::rule::MapVerdict;
+use crate::check::rule::Rule;
+use crate::check::rule::Scope;
+use crate::check::rule::Severity;
+use crate::check::rule::Subject;
+use crate::check::rule::Verdict;
+use crate::check::rule::Verdicts;
+use crate::check::swiss;
+use crate::check::swiss_dir;
+use crate::check::swiss_tables;
+use crate::check::tally::Tallies;
+use crate::check::trust::header_is_misplaced;
+use crate::maps::image::Body;
+use crate::maps::image::MapImage;
+
+/// Every rule, in the order findings are shown.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    let classic = [
+        classic::RULES,
+        classic_cells::RULES,
+        classic_chains::RULES,
+        classic_extra::RULES,
+    ];
+    let swiss = [swiss::RULES, swiss_dir::RULES, swiss_tables::RULES];
+    [heap::RULES, common::RULES]
+        .into_iter()
+        .chain(classic)
+        .chain(swiss)
+        .flatten()
+}
+
+/// The rule of this id, whatever its case.
+pub fn find_rule(id: &str) -> Option<&'static Rule> {
+    rules().find(|r| r.id.eq_ignore_ascii_case(id))
+}
+
+/// Applies every rule that concerns this map.
+pub fn check_map(image: &MapImage<'_>) -> MapVerdict {
+    let mid_write = image.mid_write();
+    let tallies = Tallies::of(image);
+    let subject = Subject {
+        image,
+        tallies: &tallies,
+    };
+    // The fields of a misplaced header say nothing: only the rule that names it is applied.
+    let misplaced = header_is_misplaced(image);
+    let mut out = MapVerdict {
+        verdict: Verdict::Ok,
+        mid_write,
+        findings: Vec::new(),
+        findings_total: 0,
+        unknown_rules: Vec::new(),
+    };
+    let mut said = Verdicts::default();
+    for rule in rules() {
+        if !applies(rule, image) || (mid_write && !rule.holds_mid_write) {
+            continue;
+        }
+        if misplaced && rule.id != "MAP-PTR" {
+            if rule.severity == Severity::Error {
+                out.unknown_rules.push(rule.id);
+            }
+            continue;
+        }
+        said.findings.clear();
+        said.total = 0;
+        said.unknown = false;
+        (rule.check)(&subject, &mut said);
+        if said.unknown && rule.severity == Severity::Error {
+            out.unknown_rules.push(rule.id);
+        }
+        if said.total > 0 && rule.severity == Severity::Error {
+            out.verdict = Verdict::Broken;
+        }
+        out.findings_total = out.findings_total.saturating_add(said.total);
+        out.findings
+            .extend(said.findings.drain(..).map(|b| Finding {
+                rule: rule.id,
+                severity: rule.severity,
+                place: b.place,
+                claimed: b.claimed,
+                found: b.found,
+            }));
+    }
+    let doubtful = !out.unknown_rules.is_empty() || !image.gaps.is_empty();
+    if out.verdict == Verdict::Ok && doubtful {
+        out.verdict = Verdict::Unknown;
+    }
+    out
+}
+
+fn applies(rule: &Rule, image: &MapImage<'_>) -> bool {
+    match (&image.body, rule.scope) {
+        (_, Scope::All) => true,
+        (Body::Unreadable, _) => false,
+        (Body::Classic(_), scope) => scope == Scope::Classic,
+        (Body::Swiss(_), scope) => scope == Scope::Swiss,
+    }
+}
