@@ -1,0 +1,139 @@
+//! `badmap list`: every map, or the maps by type or owner.
+//! In: paths, filters, an order. Out: a table, a JSON document or JSON Lines.
+
+use crate::cli::fail::say;
+use crate::cli::options::Input;
+use crate::cli::options::Look;
+use crate::cli::options::Redaction;
+use crate::cli::output::write_out;
+use crate::cli::progress::Bar;
+use crate::cli::select::Filter;
+use crate::cli::select::GroupBy;
+use crate::cli::select::Sort;
+use crate::cli::select::group;
+use crate::cli::select::select;
+use crate::report::json;
+use crate::report::json::Listed;
+use crate::report::list_text;
+use crate::survey::exit::read_exit;
+use crate::survey::result::Match;
+use crate::survey::run;
+use clap::ValueEnum;
+
+/// List every map: address, length, size, type, owner
+///
+/// Lists the maps of a process, or totals by type or owner. WASTE is what empty slots take of BYTES;
+/// neither counts what keys and elems point to.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "\
+Exit codes:
+  0  the list is complete; broken maps are listed as such and change nothing
+  2  badmap could not do its job: usage, an unreadable file, no Go, IDs differ
+  3  maps may be missing, or one that is listed could not be read in full
+
+Examples:
+  badmap list core.4711 --sort bytes --top 10
+  badmap list core.4711 --type 'map[string]' --min-len 1000
+  badmap list core.4711 --group-by owner --sort waste
+  badmap list core.4711 --format jsonl | jq 'select(.verdict != \"ok\")'")]
+pub(super) struct Args {
+    #[command(flatten)]
+    input: Input,
+
+    /// Order; numbers from large to small [default: addr; with --group-by: bytes]
+    #[arg(long, value_enum, value_name = "BY", help_heading = "Selection")]
+    sort: Option<Sort>,
+
+    /// Only maps whose type contains this text
+    #[arg(long = "type", value_name = "TEXT", help_heading = "Selection")]
+    ty: Option<String>,
+
+    /// Only maps whose owner path contains this text
+    #[arg(long, value_name = "TEXT", help_heading = "Selection")]
+    owner: Option<String>,
+
+    /// Only maps with at least this many entries
+    #[arg(long, value_name = "N", help_heading = "Selection")]
+    min_len: Option<u64>,
+
+    /// Totals by type, or by owner with all elements of a container as one
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Selection")]
+    group_by: Option<GroupBy>,
+
+    /// Only the first N of the order
+    #[arg(long, value_name = "N", help_heading = "Selection")]
+    top: Option<usize>,
+
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t = ListFormat::Text, value_name = "FORMAT", help_heading = "Output")]
+    format: ListFormat,
+
+    #[command(flatten)]
+    redaction: Redaction,
+
+    #[command(flatten)]
+    look: Look,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum ListFormat {
+    /// For people; may change
+    Text,
+    /// One document of schema badmap/1 (docs/JSON.md)
+    Json,
+    /// One object a line for each map or group
+    Jsonl,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
+    let bar = Bar::new(args.look.quiet);
+    let survey = run::survey(&args.input.request(args.redaction.mode()), &bar)?;
+    drop(bar);
+
+    let filter = Filter {
+        ty: args.ty.as_deref(),
+        owner: args.owner.as_deref(),
+        min_len: args.min_len,
+    };
+    let mut rows = select(&survey.maps, &filter, args.sort.unwrap_or(Sort::Addr));
+    let gaps = rows
+        .iter()
+        .fold(0u64, |sum, row| sum.saturating_add(row.gaps_total));
+    let exit = read_exit(survey.find_gaps_total, gaps);
+    let top = args.top.unwrap_or(usize::MAX);
+    let mut groups = args.group_by.map(|by| group(&rows, by, args.sort));
+    rows.truncate(top);
+    if let Some(groups) = &mut groups {
+        groups.truncate(top);
+    }
+
+    let style = args.look.style();
+    let listed = match (args.group_by, &groups) {
+        (Some(by), Some(groups)) => Listed::Groups(by.as_str(), groups),
+        _ => Listed::Maps(&rows),
+    };
+    write_out(|out| match args.format {
+        ListFormat::Text => {
+            match listed {
+                Listed::Maps(rows) => list_text::write_list(out, rows, style)?,
+                Listed::Groups(by, groups) => {
+                    let head = if by == "type" { "TYPE" } else { "OWNER" };
+                    list_text::write_groups(out, head, groups, style)?;
+                }
+            }
+            list_text::write_list_end(out, &survey, style)
+        }
+        ListFormat::Json => json::write_list(out, &survey, listed, exit),
+        ListFormat::Jsonl => json::write_list_lines(out, survey.process.matched, listed),
+    })?;
+    if args.format == ListFormat::Jsonl && survey.find_gaps_total > 0 && !args.look.quiet {
+        say("badmap: maps may be missing: not all of the process could be searched\n");
+    }
+    if args.format == ListFormat::Jsonl
+        && survey.process.matched == Match::Mismatch
+        && !args.look.quiet
+    {
+        say("badmap: build IDs differ: every result is doubtful\n");
+    }
+    Ok(exit.code())
+}

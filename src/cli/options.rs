@@ -1,0 +1,152 @@
+//! Options that commands share.
+//! In: clap's definitions. Out: a `Request`, a `Style`, and whether to be quiet.
+
+use crate::cli::output::colored;
+use crate::report::style::Style;
+use crate::survey::request::Request;
+use crate::survey::request::ValueMode;
+use crate::survey::run::set_jobs;
+use clap::ValueEnum;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// Which process.
+#[derive(clap::Args, Debug)]
+pub(super) struct Input {
+    /// Core file; may be compressed (zstd and others, told by content)
+    core: PathBuf,
+
+    /// Binary of the process; either order will do
+    ///
+    /// Without it, the path in the core file's own notes is tried, then --binary-dir. The build IDs
+    /// must match.
+    #[arg(conflicts_with = "binary_file")]
+    binary: Option<PathBuf>,
+
+    /// Binary of the process, named apart
+    #[arg(
+        long = "binary",
+        id = "binary_file",
+        value_name = "FILE",
+        help_heading = "Input"
+    )]
+    binary_file: Option<PathBuf>,
+
+    /// Directory to search for the binary by its build ID; may be repeated
+    #[arg(long = "binary-dir", value_name = "DIR", help_heading = "Input")]
+    binary_dirs: Vec<PathBuf>,
+
+    /// Go on although the build IDs differ; all results are marked
+    #[arg(long, help_heading = "Input")]
+    allow_mismatch: bool,
+
+    /// Where compressed files are unpacked [default: the system's temporary directory]
+    #[arg(long, value_name = "DIR", help_heading = "Input")]
+    tmp_dir: Option<PathBuf>,
+
+    /// Threads to work with [default: one for each processor]
+    #[arg(long, value_name = "N", help_heading = "Input")]
+    jobs: Option<NonZeroUsize>,
+}
+
+impl Input {
+    /// The request; also sets the number of threads.
+    pub(super) fn request(&self, values: ValueMode) -> Request {
+        if let Some(n) = self.jobs {
+            set_jobs(n.get());
+        }
+        let mut files = vec![self.core.clone()];
+        files.extend(self.binary.clone());
+        Request {
+            files,
+            binary: self.binary_file.clone(),
+            binary_dirs: self.binary_dirs.clone(),
+            allow_mismatch: self.allow_mismatch,
+            tmp_dir: self.tmp_dir.clone().unwrap_or_else(std::env::temp_dir),
+            values,
+            digest_key: None,
+        }
+    }
+}
+
+/// How secrets are treated.
+#[derive(clap::Args, Debug)]
+pub(super) struct Redaction {
+    /// How keys and elems are shown, in owner paths too
+    #[arg(long, value_enum, default_value_t = Values::Digest, value_name = "MODE", help_heading = "Output")]
+    values: Values,
+}
+
+impl Redaction {
+    /// The library's word for it.
+    pub(super) fn mode(&self) -> ValueMode {
+        match self.values {
+            Values::None => ValueMode::None,
+            Values::Digest => ValueMode::Digest,
+            Values::Clear => ValueMode::Clear,
+        }
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum Values {
+    /// Not at all
+    None,
+    /// As keyed digests: equal values look equal
+    Digest,
+    /// In clear: cores hold secrets
+    Clear,
+}
+
+/// How results look.
+#[derive(clap::Args, Debug)]
+pub(super) struct Look {
+    /// Colour verdicts and rule ids: auto, always or never; auto heeds NO_COLOR
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = Color::Auto,
+        value_name = "WHEN",
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
+    color: Color,
+
+    /// Show everything, shorten nothing
+    #[arg(short, long, conflicts_with = "quiet", help_heading = "Output")]
+    verbose: bool,
+
+    /// No progress, no notes: only results and errors
+    #[arg(short, long, help_heading = "Output")]
+    pub(super) quiet: bool,
+}
+
+impl Look {
+    /// The style of text.
+    pub(super) fn style(&self) -> Style {
+        Style {
+            color: colored(self.color),
+            verbose: self.verbose,
+        }
+    }
+}
+
+/// When to use colour.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The format of most results.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Format {
+    /// For people; may change
+    Text,
+    /// One document of schema badmap/1 (docs/JSON.md)
+    Json,
+}

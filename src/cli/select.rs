@@ -1,0 +1,268 @@
+//! Which maps `list` shows, in which order, or in which groups.
+//! In: the rows of a survey. Out: references to those chosen, or totals.
+
+use crate::check::rule::Verdict;
+use crate::report::list_text::Group;
+use crate::survey::result::MapRow;
+use clap::ValueEnum;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// The order of a list. Equal maps stay in order of address, equal groups in order of name.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Sort {
+    /// Address
+    Addr,
+    /// Entries, most first
+    Len,
+    /// Size, largest first
+    Bytes,
+    /// Size of empty slots, largest first
+    Waste,
+    /// Owner path
+    Owner,
+    /// Type
+    Type,
+}
+
+/// What maps are grouped by.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum GroupBy {
+    /// Map type
+    Type,
+    /// Owner path, elements folded to `[*]`
+    Owner,
+}
+
+impl GroupBy {
+    /// The word of the option and of JSON.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            GroupBy::Type => "type",
+            GroupBy::Owner => "owner",
+        }
+    }
+}
+
+/// Which maps are wanted.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Filter<'a> {
+    /// Part of the type.
+    pub(super) ty: Option<&'a str>,
+    /// Part of the owner path.
+    pub(super) owner: Option<&'a str>,
+    /// Entries at least; a map of unreadable length has none.
+    pub(super) min_len: Option<u64>,
+}
+
+impl Filter<'_> {
+    fn takes(&self, row: &MapRow) -> bool {
+        self.ty.is_none_or(|part| row.ty.contains(part))
+            && self.owner.is_none_or(|part| row.owner.contains(part))
+            && self
+                .min_len
+                .is_none_or(|min| min == 0 || row.len.is_some_and(|_| len(row) >= min))
+    }
+}
+
+fn len(row: &MapRow) -> u64 {
+    row.len.and_then(|n| u64::try_from(n).ok()).unwrap_or(0)
+}
+
+/// The maps that pass the filter, in order.
+pub(super) fn select<'m>(maps: &'m [MapRow], filter: &Filter<'_>, sort: Sort) -> Vec<&'m MapRow> {
+    let mut rows: Vec<&MapRow> = maps.iter().filter(|row| filter.takes(row)).collect();
+    rows.sort_by_key(|row| row.addr);
+    match sort {
+        Sort::Addr => {}
+        Sort::Len => rows.sort_by_key(|row| Reverse(len(row))),
+        Sort::Bytes => rows.sort_by_key(|row| Reverse(row.bytes)),
+        Sort::Waste => rows.sort_by_key(|row| Reverse(row.waste)),
+        Sort::Owner => rows.sort_by(|a, b| a.owner.cmp(&b.owner)),
+        Sort::Type => rows.sort_by(|a, b| a.ty.cmp(&b.ty)),
+    }
+    rows
+}
+
+/// Totals over the rows by type or owner, in order; by bytes where an order of maps has no meaning
+/// for groups.
+pub(super) fn group(rows: &[&MapRow], by: GroupBy, sort: Option<Sort>) -> Vec<Group> {
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    for row in rows {
+        let name = match by {
+            GroupBy::Type => row.ty.clone(),
+            GroupBy::Owner => fold(&row.owner),
+        };
+        let g = groups.entry(name).or_insert_with_key(|name| Group {
+            name: name.clone(),
+            maps: 0,
+            entries: 0,
+            bytes: 0,
+            waste: 0,
+            broken: 0,
+        });
+        let broken = row
+            .verdict
+            .as_ref()
+            .is_some_and(|v| v.verdict == Verdict::Broken);
+        g.maps = g.maps.saturating_add(1);
+        g.entries = g.entries.saturating_add(row.entries());
+        g.bytes = g.bytes.saturating_add(row.bytes);
+        g.waste = g.waste.saturating_add(row.waste);
+        g.broken = g.broken.saturating_add(u64::from(broken));
+    }
+    let mut groups: Vec<Group> = groups.into_values().collect();
+    match sort {
+        Some(Sort::Owner | Sort::Type) => {}
+        Some(Sort::Len) => groups.sort_by_key(|g| Reverse(g.entries)),
+        Some(Sort::Waste) => groups.sort_by_key(|g| Reverse(g.waste)),
+        None | Some(Sort::Addr | Sort::Bytes) => groups.sort_by_key(|g| Reverse(g.bytes)),
+    }
+    groups
+}
+
+/// The path with whatever stands in brackets as `[*]`: `main.srv.sessions["u]17"].attrs` becomes
+/// `main.srv.sessions[*].attrs`. Brackets inside quotes belong to the key.
+pub(super) fn fold(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    let mut depth = 0u32;
+    let mut quote: Option<char> = None;
+    let mut chars = path.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (Some('"' | '\''), '\\') => {
+                chars.next();
+            }
+            (Some(q), c) if q == c => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '`' | '\'') if depth > 0 => quote = Some(c),
+            (None, '[') => {
+                if depth == 0 {
+                    out.push_str("[*]");
+                }
+                depth = depth.saturating_add(1);
+            }
+            (None, ']') => depth = depth.saturating_sub(1),
+            (None, c) if depth == 0 => out.push(c),
+            (None, _) => {}
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used)] // a failed expectation is a failed test
+
+    use super::*;
+    use crate::report::samples::broken_classic;
+    use crate::report::samples::row;
+
+    fn addrs(rows: &[&MapRow]) -> Vec<u64> {
+        rows.iter().map(|r| r.addr.0).collect()
+    }
+
+    fn rows() -> Vec<MapRow> {
+        let sized = |addr, ty: &str, owner: &str, len, bytes, waste| MapRow {
+            len,
+            bytes,
+            waste,
+            ..row(addr, ty, owner)
+        };
+        vec![
+            sized(3, "map[int]int", "main.a", Some(5), 100, 7),
+            sized(1, "map[string]int", "main.s[\"x\"].m", Some(9), 50, 9),
+            sized(2, "map[string]int", "main.s[\"y\"].m", None, 60, 8),
+        ]
+    }
+
+    #[test]
+    fn numbers_sort_from_large_to_small_and_names_by_letter() {
+        let rows = rows();
+        let by = |sort| addrs(&select(&rows, &Filter::default(), sort));
+        assert_eq!(by(Sort::Addr), [1, 2, 3]);
+        assert_eq!(by(Sort::Len), [1, 3, 2]);
+        assert_eq!(by(Sort::Bytes), [3, 2, 1]);
+        assert_eq!(by(Sort::Waste), [1, 2, 3]);
+        assert_eq!(by(Sort::Owner), [3, 1, 2]);
+        assert_eq!(by(Sort::Type), [3, 1, 2]);
+    }
+
+    #[test]
+    fn filters_hold_together() {
+        let rows = rows();
+        let with = |filter| addrs(&select(&rows, &filter, Sort::Addr));
+        assert_eq!(
+            with(Filter {
+                ty: Some("[string]"),
+                ..Filter::default()
+            }),
+            [1, 2]
+        );
+        assert_eq!(
+            with(Filter {
+                owner: Some("\"y\""),
+                ..Filter::default()
+            }),
+            [2]
+        );
+        assert_eq!(
+            with(Filter {
+                min_len: Some(5),
+                ..Filter::default()
+            }),
+            [1, 3]
+        );
+        assert_eq!(
+            with(Filter {
+                min_len: Some(0),
+                ..Filter::default()
+            }),
+            [1, 2, 3]
+        );
+        assert_eq!(
+            with(Filter {
+                ty: Some("string"),
+                min_len: Some(1),
+                owner: None
+            }),
+            [1]
+        );
+    }
+
+    #[test]
+    fn owners_are_grouped_with_their_elements_folded() {
+        let rows = rows();
+        let rows = select(&rows, &Filter::default(), Sort::Addr);
+        let groups = group(&rows, GroupBy::Owner, None);
+        let names: Vec<&str> = groups.iter().map(|g| g.name.as_str()).collect();
+        assert_eq!(names, ["main.s[*].m", "main.a"]);
+        let first = groups.first().expect("two groups");
+        assert_eq!(
+            (first.maps, first.entries, first.bytes, first.waste),
+            (2, 9, 110, 17)
+        );
+    }
+
+    #[test]
+    fn broken_maps_are_counted_in_their_group() {
+        let survey = broken_classic();
+        let rows: Vec<&MapRow> = survey.maps.iter().collect();
+        assert_eq!(
+            group(&rows, GroupBy::Type, None)
+                .iter()
+                .map(|g| g.broken)
+                .sum::<u64>(),
+            1
+        );
+    }
+
+    #[test]
+    fn brackets_inside_quotes_do_not_end_a_key() {
+        assert_eq!(fold("main.m[\"a]b\\\"]\"].x[3][`]`]"), "main.m[*].x[*][*]");
+        assert_eq!(fold("main.m[main.K[int]{1}].y"), "main.m[*].y");
+        assert_eq!(fold("main.plain"), "main.plain");
+        assert_eq!(fold("main.m[\"unclosed"), "main.m[*]");
+        assert_eq!(fold("main.it's[']'].k"), "main.it's[*].k");
+    }
+}

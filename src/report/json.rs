@@ -1,0 +1,579 @@
+//! Results as JSON, schema `badmap/1`, as `docs/JSON.md` documents it field by field.
+//! In: finished results. Out: one document, or one line a map. Addresses and hashes are hex strings,
+//! sizes integers in bytes; what is not known is null. What later versions fill is null or `[]`. One
+//! schema, one file: its structs refer to one another, and a reader of the schema wants them together.
+
+use crate::check::rule::Finding;
+use crate::crash::signals::signal_name;
+use crate::report::escape::SafeJson;
+use crate::report::list_text::Group;
+use crate::report::show_text::Below;
+use crate::survey::exit::Exit;
+use crate::survey::request::ValueMode;
+use crate::survey::result::BinaryFrom;
+use crate::survey::result::CrashInfo;
+use crate::survey::result::EntryText;
+use crate::survey::result::MapRow;
+use crate::survey::result::Match;
+use crate::survey::result::Part;
+use crate::survey::result::ProcessInfo;
+use crate::survey::result::Shown;
+use crate::survey::result::Survey;
+use crate::survey::result::Totals;
+use serde::Serialize;
+use serde::Serializer;
+use serde::ser::SerializeMap;
+use serde_json::ser::CompactFormatter;
+use serde_json::ser::PrettyFormatter;
+use std::io;
+use std::io::Write;
+
+/// The name of the schema, in every document and every line.
+pub const SCHEMA: &str = "badmap/1";
+
+#[derive(Serialize)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+const TOOL: Tool = Tool {
+    name: "badmap",
+    version: env!("CARGO_PKG_VERSION"),
+};
+
+#[derive(Serialize)]
+struct Process<'a> {
+    go: &'a str,
+    untested: bool,
+    os: &'a str,
+    arch: &'a str,
+    maps: &'a str,
+    build_id: Option<&'a str>,
+    core: String,
+    core_bytes: u64,
+    compressed: Option<&'a str>,
+    binary: String,
+    binary_from: &'a str,
+    binary_build_id: Option<&'a str>,
+    pid: Option<u32>,
+    command: Option<&'a str>,
+    how_dumped: Option<&'a str>,
+    r#match: &'a str,
+    dwarf: Option<u16>,
+    slide: String,
+    threads: usize,
+    goroutines: Option<u64>,
+    dumped_bytes: u64,
+    from_binary_bytes: u64,
+    not_dumped_bytes: u64,
+    missing_bytes: u64,
+    missing: Vec<Range>,
+}
+
+#[derive(Serialize)]
+struct Range {
+    addr: String,
+    bytes: u64,
+}
+
+impl<'a> Process<'a> {
+    fn of(p: &'a ProcessInfo) -> Self {
+        Process {
+            go: &p.go,
+            untested: p.untested,
+            os: p.os,
+            arch: p.arch,
+            maps: p.maps,
+            build_id: p.core_build_id.as_deref(),
+            core: p.core.display().to_string(),
+            core_bytes: p.core_size,
+            compressed: p.compressed,
+            binary: p.binary.display().to_string(),
+            binary_from: match p.binary_from {
+                BinaryFrom::Given => "given",
+                BinaryFrom::CoreNotes => "core",
+                BinaryFrom::BinaryDir => "binary-dir",
+            },
+            binary_build_id: p.binary_build_id.as_deref(),
+            pid: p.pid,
+            command: p.command.as_deref(),
+            how_dumped: Some(p.how_dumped).filter(|how| *how != "unknown"),
+            r#match: p.matched.as_str(),
+            dwarf: Some(p.dwarf).filter(|v| *v != 0),
+            slide: format!("{:#x}", p.slide),
+            threads: p.threads,
+            goroutines: p.goroutines,
+            dumped_bytes: p.dumped_bytes,
+            from_binary_bytes: p.from_binary_bytes,
+            not_dumped_bytes: p.not_dumped_bytes,
+            missing_bytes: p.missing_bytes,
+            missing: p
+                .missing
+                .iter()
+                .map(|(addr, bytes)| Range {
+                    addr: addr.to_string(),
+                    bytes: *bytes,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// A part of the schema that nothing fills yet: always null, or always empty.
+type NotYet = Option<()>;
+
+#[derive(Serialize)]
+struct Crash<'a> {
+    kind: &'a str,
+    message: Option<&'a str>,
+    source: Option<&'a str>,
+    signal: Option<i32>,
+    signal_name: Option<&'a str>,
+    goroutine: Option<u64>,
+    thread: Option<u32>,
+    cause: NotYet,
+    map: NotYet,
+    candidates: [(); 0],
+    parties: [(); 0],
+}
+
+impl<'a> Crash<'a> {
+    fn of(c: &'a CrashInfo) -> Self {
+        Crash {
+            kind: c.kind.as_str(),
+            message: c.message.as_deref(),
+            source: c.source,
+            signal: c.signal,
+            signal_name: c.signal.and_then(signal_name),
+            goroutine: c.goroutine,
+            thread: c.thread,
+            cause: None,
+            map: None,
+            candidates: [],
+            parties: [],
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Maps {
+    total: u64,
+    sound: u64,
+    broken: u64,
+    unknown: u64,
+    mid_write: u64,
+    entries: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct FindingOut<'a> {
+    rule: &'a str,
+    severity: &'a str,
+    map: String,
+    r#type: &'a str,
+    owner: Option<&'a str>,
+    r#where: String,
+    claimed: &'a str,
+    found: &'a str,
+    cause: NotYet,
+}
+
+impl<'a> FindingOut<'a> {
+    fn of(row: &'a MapRow, f: &'a Finding) -> Self {
+        FindingOut {
+            rule: f.rule,
+            severity: f.severity.as_str(),
+            map: row.addr.to_string(),
+            r#type: &row.ty,
+            owner: owner(row),
+            r#where: f.place.to_string(),
+            claimed: &f.claimed,
+            found: &f.found,
+            cause: None,
+        }
+    }
+}
+
+fn owner(row: &MapRow) -> Option<&str> {
+    Some(row.owner.as_str()).filter(|path| !path.is_empty())
+}
+
+fn findings(row: &MapRow) -> impl Iterator<Item = FindingOut<'_>> {
+    row.verdict
+        .iter()
+        .flat_map(|v| &v.findings)
+        .map(move |f| FindingOut::of(row, f))
+}
+
+#[derive(Serialize)]
+struct UnknownOut<'a> {
+    map: String,
+    r#type: &'a str,
+    owner: Option<&'a str>,
+    rules: &'a [&'static str],
+    gaps: &'a [String],
+    gaps_total: u64,
+}
+
+impl<'a> UnknownOut<'a> {
+    fn of(row: &'a MapRow) -> Option<Self> {
+        let verdict = row.verdict.as_ref()?;
+        if verdict.unknown_rules.is_empty() && row.gaps_total == 0 {
+            return None;
+        }
+        Some(UnknownOut {
+            map: row.addr.to_string(),
+            r#type: &row.ty,
+            owner: owner(row),
+            rules: &verdict.unknown_rules,
+            gaps: &row.gaps,
+            gaps_total: row.gaps_total,
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct CheckOut<'a> {
+    schema: &'a str,
+    tool: Tool,
+    process: Process<'a>,
+    crash: Crash<'a>,
+    gc: NotYet,
+    maps: Maps,
+    findings: Vec<FindingOut<'a>>,
+    findings_total: u64,
+    unknown: Vec<UnknownOut<'a>>,
+    gaps: &'a [String],
+    gaps_total: u64,
+    exit: u8,
+}
+
+/// Writes the document of `check`.
+pub fn write_check(out: &mut dyn Write, survey: &Survey, t: &Totals, exit: Exit) -> io::Result<()> {
+    let doc = CheckOut {
+        schema: SCHEMA,
+        tool: TOOL,
+        process: Process::of(&survey.process),
+        crash: Crash::of(&survey.crash),
+        gc: None,
+        maps: Maps {
+            total: t.total,
+            sound: t.sound,
+            broken: t.broken,
+            unknown: t.unknown,
+            mid_write: t.mid_write,
+            entries: t.entries,
+            bytes: t.bytes,
+        },
+        findings: survey.maps.iter().flat_map(findings).collect(),
+        findings_total: t.findings,
+        unknown: survey.maps.iter().filter_map(UnknownOut::of).collect(),
+        gaps: &survey.find_gaps,
+        gaps_total: survey.find_gaps_total,
+        exit: exit.code(),
+    };
+    write_document(out, &doc)
+}
+
+#[derive(Serialize)]
+struct InfoOut<'a> {
+    schema: &'a str,
+    tool: Tool,
+    process: Process<'a>,
+    crash: Crash<'a>,
+    exit: u8,
+}
+
+/// Writes the document of `info`.
+pub fn write_info(
+    out: &mut dyn Write,
+    p: &ProcessInfo,
+    crash: &CrashInfo,
+    exit: Exit,
+) -> io::Result<()> {
+    let (process, crash) = (Process::of(p), Crash::of(crash));
+    write_document(
+        out,
+        &InfoOut {
+            schema: SCHEMA,
+            tool: TOOL,
+            process,
+            crash,
+            exit: exit.code(),
+        },
+    )
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    addr: String,
+    kind: &'a str,
+    r#type: &'a str,
+    key_type: Option<&'a str>,
+    elem_type: Option<&'a str>,
+    owner: Option<&'a str>,
+    found_by: &'a [&'static str],
+    reachable: &'a str,
+    len: Option<i64>,
+    capacity: Option<u64>,
+    bytes: u64,
+    waste: u64,
+    flags: &'a [&'static str],
+    verdict: Option<&'a str>,
+    findings: Option<u64>,
+    gaps: u64,
+}
+
+impl<'a> Row<'a> {
+    fn of(row: &'a MapRow) -> Self {
+        let named = |name: &'a str| Some(name).filter(|n| !n.is_empty());
+        Row {
+            addr: row.addr.to_string(),
+            kind: row.kind,
+            r#type: &row.ty,
+            key_type: named(&row.key_type),
+            elem_type: named(&row.elem_type),
+            owner: owner(row),
+            found_by: &row.found_by,
+            reachable: row.reachable,
+            len: row.len,
+            capacity: row.capacity,
+            bytes: row.bytes,
+            waste: row.waste,
+            flags: &row.flags,
+            verdict: row.verdict.as_ref().map(|v| v.verdict.as_str()),
+            findings: row.verdict.as_ref().map(|v| v.findings_total),
+            gaps: row.gaps_total,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ListOut<'a> {
+    schema: &'a str,
+    tool: Tool,
+    process: Process<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    maps: Option<Vec<Row<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<Vec<GroupOut<'a>>>,
+    gaps: &'a [String],
+    gaps_total: u64,
+    exit: u8,
+}
+
+/// A group; the name of its first field is what was grouped by.
+struct GroupOut<'a> {
+    by: &'static str,
+    group: &'a Group,
+}
+
+impl Serialize for GroupOut<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(6))?;
+        map.serialize_entry(self.by, &self.group.name)?;
+        map.serialize_entry("maps", &self.group.maps)?;
+        map.serialize_entry("entries", &self.group.entries)?;
+        map.serialize_entry("bytes", &self.group.bytes)?;
+        map.serialize_entry("waste", &self.group.waste)?;
+        map.serialize_entry("broken", &self.group.broken)?;
+        map.end()
+    }
+}
+
+/// What `list` shows.
+#[derive(Clone, Copy, Debug)]
+pub enum Listed<'a> {
+    /// Maps.
+    Maps(&'a [&'a MapRow]),
+    /// Groups of maps, by `type` or by `owner`.
+    Groups(&'static str, &'a [Group]),
+}
+
+/// Writes the document of `list`.
+pub fn write_list(
+    out: &mut dyn Write,
+    survey: &Survey,
+    listed: Listed<'_>,
+    exit: Exit,
+) -> io::Result<()> {
+    let (maps, group_by, groups) = match listed {
+        Listed::Maps(rows) => (Some(rows.iter().map(|r| Row::of(r)).collect()), None, None),
+        Listed::Groups(by, groups) => (
+            None,
+            Some(by),
+            Some(groups.iter().map(|group| GroupOut { by, group }).collect()),
+        ),
+    };
+    let doc = ListOut {
+        schema: SCHEMA,
+        tool: TOOL,
+        process: Process::of(&survey.process),
+        maps,
+        group_by,
+        groups,
+        gaps: &survey.find_gaps,
+        gaps_total: survey.find_gaps_total,
+        exit: exit.code(),
+    };
+    write_document(out, &doc)
+}
+
+#[derive(Serialize)]
+struct Line<T> {
+    schema: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#match: Option<&'static str>,
+    #[serde(flatten)]
+    row: T,
+}
+
+/// Writes `list` as JSON Lines: one object a map, or one a group.
+/// `matched` marks every line of a process whose binary may be the wrong one.
+pub fn write_list_lines(out: &mut dyn Write, matched: Match, listed: Listed<'_>) -> io::Result<()> {
+    let matched = Some(matched.as_str()).filter(|_| matched != Match::Yes);
+    match listed {
+        Listed::Maps(rows) => rows.iter().try_for_each(|r| {
+            write_jsonl(
+                out,
+                &Line {
+                    schema: SCHEMA,
+                    r#match: matched,
+                    row: Row::of(r),
+                },
+            )
+        }),
+        Listed::Groups(by, groups) => groups.iter().try_for_each(|group| {
+            write_jsonl(
+                out,
+                &Line {
+                    schema: SCHEMA,
+                    r#match: matched,
+                    row: GroupOut { by, group },
+                },
+            )
+        }),
+    }
+}
+
+/// Fields by Go's names, kept in order.
+struct Fields<'a>(&'a [(&'static str, String)]);
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+#[derive(Serialize)]
+struct PartOut<'a> {
+    path: &'a str,
+    addr: String,
+    fields: Fields<'a>,
+    slots: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct EntryOut<'a> {
+    r#where: &'a str,
+    mark: String,
+    key: Option<&'a str>,
+    elem: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ShowOut<'a> {
+    schema: &'a str,
+    tool: Tool,
+    process: Process<'a>,
+    map: Row<'a>,
+    findings: Vec<FindingOut<'a>>,
+    unknown_rules: &'a [&'static str],
+    gaps: &'a [String],
+    gaps_total: u64,
+    header: Fields<'a>,
+    offset: u64,
+    parts: Option<Vec<PartOut<'a>>>,
+    parts_total: u64,
+    values: &'a str,
+    entries: Option<Vec<EntryOut<'a>>>,
+    entries_total: Option<u64>,
+    exit: u8,
+}
+
+/// Writes the document of `show`.
+pub fn write_show(
+    out: &mut dyn Write,
+    s: &Shown,
+    below: Below,
+    values: ValueMode,
+    exit: Exit,
+) -> io::Result<()> {
+    let (offset, with_entries) = match below {
+        Below::Parts(window) => (window.offset, false),
+        Below::Entries(window) => (window.offset, true),
+    };
+    let doc = ShowOut {
+        schema: SCHEMA,
+        tool: TOOL,
+        process: Process::of(&s.process),
+        map: Row::of(&s.row),
+        findings: findings(&s.row).collect(),
+        unknown_rules: s
+            .row
+            .verdict
+            .as_ref()
+            .map(|v| v.unknown_rules.as_slice())
+            .unwrap_or_default(),
+        gaps: &s.row.gaps,
+        gaps_total: s.row.gaps_total,
+        header: Fields(&s.header),
+        offset,
+        parts: (!with_entries).then(|| s.parts.iter().map(part_out).collect()),
+        parts_total: s.parts_total,
+        values: values.as_str(),
+        entries: with_entries.then(|| s.entries.iter().map(|e| entry_out(e, values)).collect()),
+        entries_total: with_entries.then_some(s.entries_total),
+        exit: exit.code(),
+    };
+    write_document(out, &doc)
+}
+
+fn part_out(p: &Part) -> PartOut<'_> {
+    PartOut {
+        path: &p.path,
+        addr: p.addr.to_string(),
+        fields: Fields(&p.fields),
+        slots: p.slots.as_deref(),
+    }
+}
+
+fn entry_out(e: &EntryText, values: ValueMode) -> EntryOut<'_> {
+    let shown = |text| Some(text).filter(|_| values != ValueMode::None);
+    EntryOut {
+        r#where: &e.place,
+        mark: format!("{:#04x}", e.mark),
+        key: shown(&*e.key),
+        elem: shown(&*e.elem),
+    }
+}
+
+fn write_document(out: &mut dyn Write, doc: &impl Serialize) -> io::Result<()> {
+    let mut ser =
+        serde_json::Serializer::with_formatter(&mut *out, SafeJson(PrettyFormatter::new()));
+    doc.serialize(&mut ser).map_err(io::Error::from)?;
+    out.write_all(b"\n")
+}
+
+fn write_jsonl(out: &mut dyn Write, line: &impl Serialize) -> io::Result<()> {
+    let mut ser = serde_json::Serializer::with_formatter(&mut *out, SafeJson(CompactFormatter));
+    line.serialize(&mut ser).map_err(io::Error::from)?;
+    out.write_all(b"\n")
+}
+
+#[cfg(test)]
+mod tests;

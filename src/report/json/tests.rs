@@ -1,0 +1,130 @@
+//! Tests of `json`: hand-made input, exact output.
+
+#![allow(clippy::expect_used)] // a failed expectation is a failed test
+
+use super::*;
+use crate::report::samples;
+use crate::survey::exit::totals;
+use crate::survey::request::Window;
+use crate::survey::result::Match;
+use insta::assert_snapshot;
+
+fn json(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
+    let mut out = Vec::new();
+    write(&mut out).expect("a Vec takes everything");
+    let text = String::from_utf8(out).expect("JSON is UTF-8");
+    text.replace(
+        &format!("\"version\": \"{}\"", TOOL.version),
+        "\"version\": \"…\"",
+    )
+}
+
+#[test]
+fn check_has_the_bones_of_the_contract() {
+    let s = samples::broken_classic();
+    assert_snapshot!(json(|out| write_check(out, &s, &totals(&s), Exit::Broken)));
+}
+
+#[test]
+fn what_is_unknown_is_listed_with_its_reason() {
+    let s = samples::truncated();
+    assert_snapshot!(json(|out| write_check(
+        out,
+        &s,
+        &totals(&s),
+        Exit::Unproven
+    )));
+}
+
+#[test]
+fn info_tells_process_and_crash() {
+    let s = samples::map_crash_all_sound();
+    assert_snapshot!(json(|out| write_info(
+        out,
+        &s.process,
+        &s.crash,
+        Exit::Sound
+    )));
+}
+
+#[test]
+fn a_list_is_a_document_or_lines() {
+    let s = samples::broken_classic();
+    let rows: Vec<&MapRow> = s.maps.iter().collect();
+    let some = rows.get(2..5).expect("the sample has five maps");
+    assert_snapshot!(json(|out| write_list(
+        out,
+        &s,
+        Listed::Maps(some),
+        Exit::Sound
+    )));
+    assert_snapshot!(json(|out| write_list_lines(
+        out,
+        Match::Yes,
+        Listed::Maps(&rows)
+    )));
+    let group = Group {
+        name: "main.m[*]".into(),
+        maps: 2,
+        entries: 3,
+        bytes: 4,
+        waste: 5,
+        broken: 0,
+    };
+    assert_snapshot!(json(|out| write_list_lines(
+        out,
+        Match::Mismatch,
+        Listed::Groups("owner", &[group])
+    )));
+}
+
+#[test]
+fn show_keeps_entries_by_the_mode_of_values() {
+    let below = Below::Entries(Window {
+        offset: 0,
+        limit: 1,
+    });
+    let s = samples::shown();
+    assert_snapshot!(json(|out| write_show(
+        out,
+        &s,
+        below,
+        ValueMode::Clear,
+        Exit::Sound
+    )));
+    let none = json(|out| write_show(out, &s, below, ValueMode::None, Exit::Sound));
+    assert!(
+        none.contains("\"key\": null") && !none.contains("17\\\""),
+        "{none}"
+    );
+}
+
+#[test]
+fn show_lists_parts_with_their_fields() {
+    let below = Below::Parts(Window {
+        offset: 0,
+        limit: 3,
+    });
+    assert_snapshot!(json(|out| write_show(
+        out,
+        &samples::shown(),
+        below,
+        ValueMode::Digest,
+        Exit::Sound
+    )));
+}
+
+#[test]
+fn hostile_text_is_escaped_in_json() {
+    let s = samples::hostile();
+    let text = json(|out| write_check(out, &s, &totals(&s), Exit::Broken));
+    assert!(
+        !text.chars().any(|c| c != '\n' && c.is_control()),
+        "{text:?}"
+    );
+    let value: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
+    assert_eq!(
+        value.pointer("/process/command").and_then(|v| v.as_str()),
+        Some("se\u{1b}[2Jd")
+    );
+}

@@ -1,0 +1,299 @@
+//! The table of maps, or of groups of maps, as text.
+//! In: rows already chosen and sorted. Out: aligned columns; owner paths last and never shortened.
+
+use crate::check::rule::Verdict;
+use crate::report::escape::clean;
+use crate::report::style::Ink;
+use crate::report::style::Style;
+use crate::report::style::columns;
+use crate::report::style::count;
+use crate::report::style::number;
+use crate::report::style::pad;
+use crate::report::style::size;
+use crate::report::style::spaces;
+use crate::report::style::wrap;
+use crate::survey::result::MapRow;
+use crate::survey::result::Match;
+use crate::survey::result::Survey;
+use std::io;
+use std::io::Write;
+
+/// Widest column of types; longer ones lose their middle.
+const TYPE: usize = 32;
+
+/// Totals over the maps of one type, or of one owner.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Group {
+    /// The type, or the owner path with elements folded to `[*]`.
+    pub name: String,
+    /// Maps in the group.
+    pub maps: u64,
+    /// Their entries, as the headers claim.
+    pub entries: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Of these, bytes of slots that hold no entry.
+    pub waste: u64,
+    /// How many of them are broken.
+    pub broken: u64,
+}
+
+/// Cells of one line: true where a column of numbers is aligned to the right.
+type Column = (&'static str, bool);
+
+/// Writes the maps as a table.
+pub fn write_list(out: &mut dyn Write, rows: &[&MapRow], style: Style) -> io::Result<()> {
+    let mut head: Vec<Column> = vec![
+        ("ADDR", false),
+        ("LEN", true),
+        ("CAP", true),
+        ("BYTES", true),
+        ("WASTE", true),
+    ];
+    head.extend([("STATE", false), ("TYPE", false), ("OWNER", false)]);
+    let lines = rows.iter().map(|row| {
+        let state = row.verdict.as_ref().map_or("-", |v| v.verdict.as_str());
+        let mut owner = if row.owner.is_empty() {
+            "-".to_owned()
+        } else {
+            clean(&row.owner).into_owned()
+        };
+        if !row.flags.is_empty() {
+            owner.push_str(&format!("  [{}]", row.flags.join(", ")));
+        }
+        if style.verbose {
+            owner.push_str(&format!(
+                "  {} by {}, {}",
+                row.kind,
+                row.found_by.join("+"),
+                row.reachable
+            ));
+        }
+        vec![
+            row.addr.to_string(),
+            row.len.map_or_else(|| "?".to_owned(), |n| n.to_string()),
+            row.capacity
+                .map_or_else(|| "?".to_owned(), |n| n.to_string()),
+            size(row.bytes),
+            size(row.waste),
+            state.to_owned(),
+            style.fit(&row.ty, TYPE),
+            owner,
+        ]
+    });
+    write_table(out, &head, &lines.collect::<Vec<_>>(), style)
+}
+
+/// Writes the groups as a table; `what` heads the column of names.
+pub fn write_groups(
+    out: &mut dyn Write,
+    what: &'static str,
+    groups: &[Group],
+    style: Style,
+) -> io::Result<()> {
+    let head = [
+        ("MAPS", true),
+        ("ENTRIES", true),
+        ("BYTES", true),
+        ("WASTE", true),
+        ("BROKEN", true),
+        (what, false),
+    ];
+    let lines: Vec<Vec<String>> = groups
+        .iter()
+        .map(|g| {
+            vec![
+                number(g.maps),
+                number(g.entries),
+                size(g.bytes),
+                size(g.waste),
+                number(g.broken),
+                clean(&g.name).into_owned(),
+            ]
+        })
+        .collect();
+    write_table(out, &head, &lines, style)
+}
+
+/// Says behind the table what of the core it does not cover.
+pub fn write_list_end(out: &mut dyn Write, survey: &Survey, style: Style) -> io::Result<()> {
+    if survey.process.matched == Match::Mismatch {
+        writeln!(out)?;
+        writeln!(
+            out,
+            "DOUBTFUL: the binary is another build than the core's (--allow-mismatch)"
+        )?;
+    }
+    if survey.find_gaps_total == 0 {
+        return Ok(());
+    }
+    writeln!(out)?;
+    let places = count(survey.find_gaps_total, "place", "places");
+    writeln!(
+        out,
+        "maps may be missing: the search could not look at {places}"
+    )?;
+    let shown = if style.verbose {
+        survey.find_gaps.len()
+    } else {
+        3
+    };
+    for gap in survey.find_gaps.iter().take(shown) {
+        for line in wrap(gap, 78) {
+            writeln!(out, "  {line}")?;
+        }
+    }
+    Ok(())
+}
+
+fn write_table(
+    out: &mut dyn Write,
+    head: &[Column],
+    lines: &[Vec<String>],
+    style: Style,
+) -> io::Result<()> {
+    let mut widths: Vec<usize> = head.iter().map(|(name, _)| columns(name)).collect();
+    for line in lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(columns(cell));
+        }
+    }
+    let names: Vec<String> = head.iter().map(|(name, _)| (*name).to_owned()).collect();
+    write_line(out, head, &widths, &names, Style::default())?;
+    for line in lines {
+        write_line(out, head, &widths, line, style)?;
+    }
+    Ok(())
+}
+
+fn write_line(
+    out: &mut dyn Write,
+    head: &[Column],
+    widths: &[usize],
+    cells: &[String],
+    style: Style,
+) -> io::Result<()> {
+    let last = cells.len().saturating_sub(1);
+    let mut text = String::new();
+    for (i, ((cell, width), (name, right))) in cells.iter().zip(widths).zip(head).enumerate() {
+        if i > 0 {
+            text.push_str("  ");
+        }
+        if *right {
+            text.push_str(&spaces(width.saturating_sub(columns(cell))));
+            text.push_str(cell);
+        } else if *name == "STATE" {
+            text.push_str(&match ink(cell) {
+                Some(ink) => style.ink_padded(ink, cell, *width),
+                None => pad(cell, *width),
+            });
+        } else if i == last {
+            text.push_str(cell);
+        } else {
+            text.push_str(&pad(cell, *width));
+        }
+    }
+    writeln!(out, "{text}")
+}
+
+fn ink(state: &str) -> Option<Ink> {
+    [
+        (Verdict::Ok, Ink::Good),
+        (Verdict::Broken, Ink::Bad),
+        (Verdict::Unknown, Ink::Doubt),
+    ]
+    .into_iter()
+    .find(|(v, _)| v.as_str() == state)
+    .map(|(_, ink)| ink)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used)] // a failed expectation is a failed test
+
+    use super::*;
+    use crate::report::samples;
+    use insta::assert_snapshot;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        write(&mut out).expect("a Vec takes everything");
+        String::from_utf8(out).expect("text is UTF-8")
+    }
+
+    #[test]
+    fn maps_stand_in_columns() {
+        let survey = samples::broken_classic();
+        let rows: Vec<&MapRow> = survey.maps.iter().collect();
+        assert_snapshot!(text(|out| write_list(out, &rows, Style::default())));
+        assert_snapshot!(text(|out| write_list(
+            out,
+            &rows,
+            Style {
+                verbose: true,
+                color: false
+            }
+        )));
+    }
+
+    #[test]
+    fn groups_stand_in_columns() {
+        let groups = [
+            Group {
+                name: "map[string]int".into(),
+                maps: 1_234,
+                entries: 5,
+                bytes: 1 << 21,
+                waste: 99,
+                broken: 1,
+            },
+            Group {
+                name: "map[a\u{1b}]int".into(),
+                maps: 1,
+                entries: 12_345,
+                bytes: 48,
+                waste: 0,
+                broken: 0,
+            },
+        ];
+        assert_snapshot!(text(|out| write_groups(
+            out,
+            "TYPE",
+            &groups,
+            Style::default()
+        )));
+    }
+
+    #[test]
+    fn an_incomplete_list_says_so() {
+        assert_snapshot!(text(|out| write_list_end(
+            out,
+            &samples::truncated(),
+            Style::default()
+        )));
+        assert_eq!(
+            text(|out| write_list_end(out, &samples::broken_classic(), Style::default())),
+            ""
+        );
+    }
+
+    #[test]
+    fn hostile_names_are_escaped() {
+        let survey = samples::hostile();
+        let rows: Vec<&MapRow> = survey.maps.iter().collect();
+        let text = text(|out| {
+            write_list(
+                out,
+                &rows,
+                Style {
+                    verbose: true,
+                    color: false,
+                },
+            )
+        });
+        assert!(
+            !text.chars().any(|c| c != '\n' && c.is_control()),
+            "{text:?}"
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! Renderings of finished results: text for people, JSON for programs. Nothing is computed here and
+//! nothing is read: plain data in, bytes into an `impl Write` out.
+
+pub mod check_text;
+pub mod escape;
+pub mod info_text;
+pub mod json;
+pub mod list_text;
+pub mod rules_text;
+#[cfg(test)]
+pub(crate) mod samples;
+pub mod show_text;
+pub mod style;

@@ -1,0 +1,92 @@
+//! Why a survey cannot be made.
+//! In: errors of the rooms above, and what was asked. Out: one error, with a hint where one is known.
+
+use crate::dwarf::error::DwarfError;
+use crate::file::error::FileError;
+use std::path::PathBuf;
+
+/// badmap cannot do the job.
+#[derive(Debug, thiserror::Error)]
+pub enum SurveyError {
+    /// A file cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The binary's types cannot be used.
+    #[error(transparent)]
+    Dwarf(#[from] DwarfError),
+    /// Two cores, or two binaries, or more than two files were given.
+    #[error("opening {}: {what}", path.display())]
+    Arguments {
+        /// The file too many.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// No binary was given, and none could be found.
+    #[error("looking for the binary of {}: {tried}", core.display())]
+    NoBinary {
+        /// The core file.
+        core: PathBuf,
+        /// What was tried, in words.
+        tried: String,
+    },
+    /// The binary is not the one that made the core.
+    #[error("pairing {} with {}: {what}", core.display(), binary.display())]
+    Mismatch {
+        /// The core file.
+        core: PathBuf,
+        /// The binary.
+        binary: PathBuf,
+        /// What differs, with both sides.
+        what: String,
+    },
+    /// The binary is no Go program.
+    #[error("reading {}: it is not a Go program", path.display())]
+    NotGo {
+        /// The binary.
+        path: PathBuf,
+    },
+    /// The types show no map header badmap knows.
+    #[error("reading types from {}: they describe neither runtime.hmap nor internal/runtime/maps.Map ({go})", path.display())]
+    NoMaps {
+        /// The binary.
+        path: PathBuf,
+        /// The Go version.
+        go: String,
+    },
+    /// The core does not hold enough of the process to look for maps at all.
+    #[error("reading {}: {what}", core.display())]
+    TooLittle {
+        /// The core file.
+        core: PathBuf,
+        /// What is missing.
+        what: String,
+    },
+    /// No map has this address or owner path.
+    #[error("looking for the map {target}: {found}")]
+    NoSuchMap {
+        /// What was asked for.
+        target: String,
+        /// What there is instead.
+        found: String,
+    },
+}
+
+impl SurveyError {
+    /// What the user can try.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            SurveyError::File(e) => e.hint(),
+            SurveyError::Dwarf(e) => e.hint(),
+            SurveyError::Arguments { .. } => Some("badmap check CORE [BINARY], in either order".into()),
+            SurveyError::NoBinary { .. } => Some("name the binary that crashed behind the core, or search for it with --binary-dir".into()),
+            SurveyError::Mismatch { .. } => {
+                Some("name the binary that crashed with --binary; --allow-mismatch goes on all the same and marks every result".into())
+            }
+            SurveyError::NotGo { .. } => Some("badmap reads processes of Go programs only".into()),
+            SurveyError::NoMaps { .. } => Some("badmap knows go1.19 to go1.27".into()),
+            SurveyError::TooLittle { .. } => Some("the file may be cut short; compare its size with the original".into()),
+            SurveyError::NoSuchMap { .. } => Some("badmap list shows every map with its address and owner path".into()),
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Which of the given files is the core, which the binary, and whether they belong together.
+//! In: a request. Out: mapped files, told apart by content and paired by build ID.
+
+use crate::base::progress::Progress;
+use crate::base::progress::Silent;
+use crate::file::binary::Binary;
+use crate::file::binary::BuildIds;
+use crate::file::corefile::CoreFile;
+use crate::file::error::FileError;
+use crate::file::kind::Kind;
+use crate::file::kind::sniff;
+use crate::file::mmap::MappedFile;
+use crate::process::image;
+use crate::process::memory::Memory;
+use crate::process::notes::AT_PHDR;
+use crate::process::notes::Notes;
+use crate::survey::error::SurveyError;
+use crate::survey::request::Request;
+use crate::survey::result::BinaryFrom;
+use crate::survey::result::Match;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Files looked at in one `--binary-dir`.
+const MAX_DIR_FILES: usize = 100_000;
+
+/// The core file and, if it was named, the binary.
+#[derive(Debug)]
+pub struct Given {
+    /// The core file.
+    pub core: MappedFile,
+    /// The binary.
+    pub binary: Option<MappedFile>,
+}
+
+/// Opens what was named, and tells which is which.
+/// # Errors
+/// When a file cannot be opened or unpacked, or there is no core, or more than one of a kind.
+pub fn open_given(req: &Request, progress: &dyn Progress) -> Result<Given, SurveyError> {
+    let (mut core, mut binary): (Option<MappedFile>, Option<MappedFile>) = (None, None);
+    if let Some(path) = &req.binary {
+        let file = MappedFile::open(path, &req.tmp_dir, progress)?;
+        require(
+            &file,
+            |k| matches!(k, Kind::Executable | Kind::Shared),
+            "an ELF executable",
+        )?;
+        binary = Some(file);
+    }
+    for path in &req.files {
+        let file = MappedFile::open(path, &req.tmp_dir, progress)?;
+        let two = |what| SurveyError::Arguments {
+            path: path.clone(),
+            what,
+        };
+        match sniff(file.bytes()) {
+            Kind::Core if core.is_some() => {
+                return Err(two("it is a core file, and so is the one before"));
+            }
+            Kind::Core => core = Some(file),
+            Kind::Executable | Kind::Shared if binary.is_some() => {
+                return Err(two("it is an executable, and another one was given"));
+            }
+            Kind::Executable | Kind::Shared => binary = Some(file),
+            found => {
+                let wanted = if core.is_some() {
+                    "an ELF executable"
+                } else {
+                    "a core file"
+                };
+                return Err(FileError::WrongKind {
+                    path: path.clone(),
+                    found,
+                    wanted,
+                }
+                .into());
+            }
+        }
+    }
+    match core {
+        Some(core) => Ok(Given { core, binary }),
+        None => {
+            let path = req.files.first().cloned().unwrap_or_default();
+            let found = binary.as_ref().map_or(Kind::Unknown, |b| sniff(b.bytes()));
+            Err(FileError::WrongKind {
+                path,
+                found,
+                wanted: "a core file",
+            }
+            .into())
+        }
+    }
+}
+
+fn require(
+    file: &MappedFile,
+    test: impl Fn(Kind) -> bool,
+    wanted: &'static str,
+) -> Result<(), SurveyError> {
+    let found = sniff(file.bytes());
+    if test(found) {
+        return Ok(());
+    }
+    Err(FileError::WrongKind {
+        path: file.path().to_path_buf(),
+        found,
+        wanted,
+    }
+    .into())
+}
+
+/// What the core says of its own executable.
+#[derive(Debug)]
+pub struct Identity {
+    /// The notes.
+    pub notes: Notes,
+    /// Build IDs the process carried.
+    pub ids: BuildIds,
+    /// Path of its executable.
+    pub exe: Option<PathBuf>,
+}
+
+impl Identity {
+    /// Reads it from the core alone.
+    pub fn read(core: &CoreFile<'_>) -> Identity {
+        let notes = Notes::read(core);
+        let memory = Memory::new(core, None, 0);
+        let ids = image::build_ids(&memory, &notes);
+        let headers = notes.aux(AT_PHDR).unwrap_or(0);
+        let exe = notes
+            .files
+            .iter()
+            .find(|f| f.range.start.0 <= headers && headers < f.range.end.0);
+        let exe = exe.map(|f| PathBuf::from(f.path.trim_end_matches(" (deleted)")));
+        Identity { ids, exe, notes }
+    }
+
+    /// Whether a binary is the one that made the core.
+    pub fn matches(&self, binary: &Binary<'_>) -> Pairing {
+        let hex = |b: &[u8]| b.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let pairs = [
+            (
+                self.ids.gnu.as_deref().map(hex),
+                binary.build_ids.gnu.as_deref().map(hex),
+            ),
+            (self.ids.go.clone(), binary.build_ids.go.clone()),
+        ];
+        for (core, bin) in pairs.iter().rev() {
+            if let (Some(core), Some(bin)) = (core, bin) {
+                let matched = if core == bin {
+                    Match::Yes
+                } else {
+                    Match::Mismatch
+                };
+                return Pairing {
+                    matched,
+                    core: Some(core.clone()),
+                    binary: Some(bin.clone()),
+                };
+            }
+        }
+        let [gnu, go] = pairs;
+        Pairing {
+            matched: Match::Unverified,
+            core: go.0.or(gnu.0),
+            binary: go.1.or(gnu.1),
+        }
+    }
+}
+
+/// The result of comparing build IDs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pairing {
+    /// Whether they belong together.
+    pub matched: Match,
+    /// The core's build ID.
+    pub core: Option<String>,
+    /// The binary's, of the same kind where both have one.
+    pub binary: Option<String>,
+}
+
+/// Finds a binary that was not named: by the core's own notes, then by build ID in the directories.
+/// # Errors
+/// `NoBinary` with what was tried.
+pub fn find_binary(
+    req: &Request,
+    core: &Path,
+    identity: &Identity,
+) -> Result<(MappedFile, BinaryFrom), SurveyError> {
+    let mut tried = Vec::new();
+    match &identity.exe {
+        Some(exe) => match try_binary(req, exe, identity) {
+            Ok(file) => return Ok((file, BinaryFrom::CoreNotes)),
+            Err(why) => tried.push(format!("{} (named in the core) {why}", exe.display())),
+        },
+        None => tried.push("the core does not name it".to_string()),
+    }
+    for dir in &req.binary_dirs {
+        let (found, looked_at) = search_dir(req, dir, identity);
+        if let Some(file) = found {
+            return Ok((file, BinaryFrom::BinaryDir));
+        }
+        tried.push(match (&identity.ids.go, &identity.ids.gnu) {
+            (None, None) => format!(
+                "{} could not be searched: the core holds no build ID",
+                dir.display()
+            ),
+            _ => format!(
+                "none of {looked_at} executables in {} has the core's build ID",
+                dir.display()
+            ),
+        });
+    }
+    Err(SurveyError::NoBinary {
+        core: core.to_path_buf(),
+        tried: tried.join("; "),
+    })
+}
+
+fn try_binary(req: &Request, path: &Path, identity: &Identity) -> Result<MappedFile, &'static str> {
+    let file =
+        MappedFile::open(path, &req.tmp_dir, &Silent).map_err(|_| "cannot be opened here")?;
+    let pairing = Binary::parse(file.bytes(), path).map(|b| identity.matches(&b).matched);
+    match pairing {
+        Ok(Match::Yes | Match::Unverified) => Ok(file),
+        Ok(Match::Mismatch) => Err("is another build now"),
+        Err(_) => Err("is not an ELF executable"),
+    }
+}
+
+/// Searches a directory and what is below it; the file with the core's build ID, and how many
+/// executables were looked at.
+fn search_dir(req: &Request, dir: &Path, identity: &Identity) -> (Option<MappedFile>, usize) {
+    let (mut looked_at, mut seen) = (0usize, 0usize);
+    let mut dirs = vec![dir.to_path_buf()];
+    while let Some(dir) = dirs.pop() {
+        let Ok(entries) = std::fs::read_dir(&dir) else {
+            continue;
+        };
+        let mut paths: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).collect();
+        paths.sort();
+        for path in paths {
+            seen = seen.saturating_add(1);
+            if seen > MAX_DIR_FILES {
+                return (None, looked_at);
+            }
+            match std::fs::symlink_metadata(&path) {
+                Ok(m) if m.is_dir() => dirs.push(path),
+                _ => {
+                    if !matches!(MappedFile::peek(&path), Ok(Kind::Executable | Kind::Shared)) {
+                        continue;
+                    }
+                    let Ok(file) = MappedFile::open(&path, &req.tmp_dir, &Silent) else {
+                        continue;
+                    };
+                    looked_at = looked_at.saturating_add(1);
+                    let same = Binary::parse(file.bytes(), &path)
+                        .is_ok_and(|b| identity.matches(&b).matched == Match::Yes);
+                    if same {
+                        return (Some(file), looked_at);
+                    }
+                }
+            }
+        }
+    }
+    (None, looked_at)
+}

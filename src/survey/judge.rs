@@ -1,0 +1,171 @@
+//! Every map found is read and judged, on all processors.
+//! In: a search's result. Out: rows by address; storage that two maps claim is noticed here.
+
+use crate::base::addr::Addr;
+use crate::base::progress::Progress;
+use crate::check::registry::check_map;
+use crate::find::found::Found;
+use crate::find::found::FoundMap;
+use crate::find::path::Paths;
+use crate::maps::image::MapImage;
+use crate::maps::image::Shared;
+use crate::survey::owners::with_paths;
+use crate::survey::request::Request;
+use crate::survey::result::MapRow;
+use crate::survey::row;
+use crate::survey::session::Session;
+use rayon::prelude::IntoParallelRefIterator;
+use rayon::prelude::ParallelIterator;
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+/// Reads and checks every map found, on all processors; the rows are by address.
+pub(crate) fn rows(
+    s: &Session<'_, '_>,
+    req: &Request,
+    found: &Found,
+    progress: &dyn Progress,
+) -> Vec<MapRow> {
+    progress.phase("checking maps", Some(found.maps.len() as u64));
+    let done = AtomicU64::new(0);
+    with_paths(s, req, found, |paths, _| {
+        let checked: Vec<(Option<MapRow>, Storages)> = (0u32..u32::MAX)
+            .zip(&found.maps)
+            .collect::<Vec<_>>()
+            .par_iter()
+            .map(|(i, m)| {
+                let checked = map_row(s, m, paths, &[]);
+                progress.at(done.fetch_add(1, Ordering::Relaxed).saturating_add(1));
+                let mut storages = Vec::new();
+                let Some((row, image)) = checked else {
+                    return (None, storages);
+                };
+                image.for_each_storage(|_, addr| storages.push((addr, *i)));
+                (Some(row), storages)
+            })
+            .collect();
+        let sharing = sharing(
+            found,
+            checked
+                .iter()
+                .flat_map(|(_, storages)| storages.iter().copied()),
+        );
+        let mut rows: Vec<MapRow> = (0u32..)
+            .zip(checked)
+            .filter_map(|(i, (row, _))| Some((i, row?)))
+            .map(|(i, row)| {
+                match (
+                    sharing.get(&i),
+                    usize::try_from(i).ok().and_then(|i| found.maps.get(i)),
+                ) {
+                    // Only now it is known whom else the storage belongs to: such a map is checked again.
+                    (Some(others), Some(m)) => {
+                        map_row(s, m, paths, others).map_or(row, |(row, _)| row)
+                    }
+                    _ => row,
+                }
+            })
+            .collect();
+        rows.extend(
+            found
+                .sync_maps
+                .iter()
+                .map(|m| row::sync_row(m, paths.owner(m.node))),
+        );
+        rows.sort_by_key(|r| (r.addr, r.kind));
+        rows
+    })
+}
+
+/// Addresses of storage, each with the number of the map that refers to it.
+type Storages = Vec<(Addr, u32)>;
+
+/// The maps that share storage, by number: each with the storage and the other map's header.
+fn sharing(
+    found: &Found,
+    storages: impl Iterator<Item = (Addr, u32)>,
+) -> HashMap<u32, Vec<(Addr, Addr)>> {
+    let mut all: Storages = storages.collect();
+    all.sort_unstable();
+    all.dedup();
+    let header = |i: u32| {
+        usize::try_from(i)
+            .ok()
+            .and_then(|i| found.maps.get(i))
+            .map_or(Addr::NIL, |m| m.addr)
+    };
+    let mut out: HashMap<u32, Vec<(Addr, Addr)>> = HashMap::new();
+    for pair in all.windows(2) {
+        if let [(a, i), (b, j)] = pair
+            && a == b
+        {
+            out.entry(*i).or_default().push((*a, header(*j)));
+            out.entry(*j).or_default().push((*a, header(*i)));
+        }
+    }
+    out
+}
+
+/// What one map shares with all others, as `rows` would find it.
+pub(crate) fn shared_with(s: &Session<'_, '_>, found: &Found, map: &FoundMap) -> Vec<(Addr, Addr)> {
+    let storages: Vec<Storages> = (0u32..)
+        .zip(&found.maps)
+        .collect::<Vec<_>>()
+        .par_iter()
+        .map(|(i, m)| {
+            let mut out = Vec::new();
+            if let Some(slots) = s.reader.slots(m.ty) {
+                s.reader
+                    .read(m.addr, slots)
+                    .for_each_storage(|_, addr| out.push((addr, *i)));
+            }
+            out
+        })
+        .collect();
+    let number = found
+        .maps
+        .iter()
+        .position(|m| m.addr == map.addr)
+        .and_then(|i| u32::try_from(i).ok());
+    let mut sharing = sharing(found, storages.into_iter().flatten());
+    number.and_then(|n| sharing.remove(&n)).unwrap_or_default()
+}
+
+/// Reads and checks one map. `shared`: storage it has in common with others, and their headers.
+pub(crate) fn map_row<'a>(
+    s: &Session<'_, 'a>,
+    map: &FoundMap,
+    paths: &Paths<'_, '_>,
+    shared: &[(Addr, Addr)],
+) -> Option<(MapRow, MapImage<'a>)> {
+    let slots = s.reader.slots(map.ty)?;
+    let mut image = s.reader.read_for_check(map.addr, slots);
+    let mut found = Vec::new();
+    if !shared.is_empty() {
+        image.for_each_storage(|place, addr| {
+            found.extend(
+                shared
+                    .iter()
+                    .filter(|(a, _)| *a == addr)
+                    .map(|(addr, other)| Shared {
+                        place,
+                        addr: *addr,
+                        other: *other,
+                    }),
+            );
+        });
+    }
+    image.shared = found;
+    let verdict = check_map(&image);
+    Some((
+        row::map_row(
+            s.reader.program.graph,
+            &image,
+            map.ty,
+            verdict,
+            paths.owner(map.node),
+        ),
+        image,
+    ))
+}

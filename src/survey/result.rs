@@ -1,0 +1,271 @@
+//! What badmap knows of a process when it is done: plain data, ready for any renderer.
+//! In: the survey's own findings. Out: structs that text, JSON and tests read; nothing borrows the core.
+
+use crate::base::addr::Addr;
+use crate::check::rule::MapVerdict;
+use crate::check::rule::Verdict;
+use std::path::PathBuf;
+
+/// What was opened and how much of it is there.
+#[derive(Clone, Debug)]
+pub struct ProcessInfo {
+    /// Go version as the process says, e.g. `go1.23.9`, experiments included.
+    pub go: String,
+    /// badmap's newest known Go is older than this one: read by its fields, marked untested.
+    pub untested: bool,
+    /// Operating system, e.g. `linux`.
+    pub os: &'static str,
+    /// Architecture in Go's words, e.g. `amd64`.
+    pub arch: &'static str,
+    /// `classic` or `swiss`.
+    pub maps: &'static str,
+    /// Path of the core file as given.
+    pub core: PathBuf,
+    /// Size of the core file in bytes, unpacked.
+    pub core_size: u64,
+    /// Name of the compression it came in.
+    pub compressed: Option<&'static str>,
+    /// Path of the binary that was used.
+    pub binary: PathBuf,
+    /// How the binary was found.
+    pub binary_from: BinaryFrom,
+    /// Whether core and binary belong together.
+    pub matched: Match,
+    /// Build ID read from the core (GNU build ID in hex, else Go's).
+    pub core_build_id: Option<String>,
+    /// Build ID of the binary, of the same kind.
+    pub binary_build_id: Option<String>,
+    /// Process id.
+    pub pid: Option<u32>,
+    /// Command name of the process.
+    pub command: Option<String>,
+    /// Who wrote the core: `kernel`, `gcore`, `delve`, `unknown`.
+    pub how_dumped: &'static str,
+    /// Threads with registers in the core.
+    pub threads: usize,
+    /// Goroutines that are not dead; `None` when their list could not be read.
+    pub goroutines: Option<u64>,
+    /// Bytes that the position-independent executable was moved; 0 for others.
+    pub slide: u64,
+    /// DWARF version of the Go code, e.g. 4 or 5.
+    pub dwarf: u16,
+    /// Memory of the process whose bytes the core holds.
+    pub dumped_bytes: u64,
+    /// Bytes that should be in the core file but are cut off.
+    pub missing_bytes: u64,
+    /// Address ranges cut off, first ones: (start, bytes).
+    pub missing: Vec<(Addr, u64)>,
+    /// Read-only bytes of the process that are taken from the binary.
+    pub from_binary_bytes: u64,
+    /// Anonymous memory of the process that the dump leaves out.
+    pub not_dumped_bytes: u64,
+}
+
+/// How the binary was found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BinaryFrom {
+    /// Named on the command line.
+    Given,
+    /// The path in the core's own list of mapped files.
+    CoreNotes,
+    /// Found by build ID in a directory given with `--binary-dir`.
+    BinaryDir,
+}
+
+/// Whether core and binary belong together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Match {
+    /// Build IDs are equal.
+    Yes,
+    /// The core does not hold the page with the build ID, or the binary has none.
+    Unverified,
+    /// Build IDs differ, and the user allowed it.
+    Mismatch,
+}
+
+impl Match {
+    /// The word shown in text and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Match::Yes => "match",
+            Match::Unverified => "unverified",
+            Match::Mismatch => "mismatch",
+        }
+    }
+}
+
+/// How the process ended.
+#[derive(Clone, Debug)]
+pub struct CrashInfo {
+    /// What it was about.
+    pub kind: CrashKind,
+    /// The runtime's own words, e.g. `fatal error: concurrent map writes`.
+    pub message: Option<String>,
+    /// Where the message was found: `print-backlog`, `panic`, `signal`.
+    pub source: Option<&'static str>,
+    /// Signal that ended the process: number.
+    pub signal: Option<i32>,
+    /// Goroutine that panicked or threw, where known.
+    pub goroutine: Option<u64>,
+    /// Thread (tid) that stopped the process, where known.
+    pub thread: Option<u32>,
+}
+
+/// What a crash was about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CrashKind {
+    /// Map code stopped the process.
+    Map,
+    /// Something else stopped it.
+    Other,
+    /// It was dumped alive.
+    None,
+}
+
+impl CrashKind {
+    /// The word shown in text and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CrashKind::Map => "map",
+            CrashKind::Other => "other",
+            CrashKind::None => "none",
+        }
+    }
+}
+
+/// One map of the process.
+#[derive(Clone, Debug)]
+pub struct MapRow {
+    /// Address of the header (of the `sync.Map` for that kind).
+    pub addr: Addr,
+    /// `classic`, `swiss` or `syncmap`.
+    pub kind: &'static str,
+    /// Type as Go prints it.
+    pub ty: String,
+    /// Key type.
+    pub key_type: String,
+    /// Elem type.
+    pub elem_type: String,
+    /// Owner path, keys by redaction mode.
+    pub owner: String,
+    /// How it was found: `variable`, … every way, sorted.
+    pub found_by: Vec<&'static str>,
+    /// `reachable` when a root leads to it through typed memory.
+    pub reachable: &'static str,
+    /// `len(m)` as the header claims; `None` when unreadable.
+    pub len: Option<i64>,
+    /// Entries the storage has room for before it must grow (slots in buckets or tables).
+    pub capacity: Option<u64>,
+    /// Bytes of header, storage and directory, without what keys and elems point to.
+    pub bytes: u64,
+    /// Of these, bytes of slots that hold no entry.
+    pub waste: u64,
+    /// Words for its state: `mid-write`, `growing`, `same-size-grow`, `iterator`, `small`, `tombstones`, `empty`.
+    pub flags: Vec<&'static str>,
+    /// What the rules say; `None` for kinds that have none of their own (`syncmap`).
+    pub verdict: Option<MapVerdict>,
+    /// What could not be read, first ones: "what: where and why".
+    pub gaps: Vec<String>,
+    /// Gaps in all.
+    pub gaps_total: u64,
+}
+
+impl MapRow {
+    /// Entries for totals: what the header claims, but of a broken map no more than its storage has
+    /// room for, so that one wild counter does not drown the sum.
+    pub fn entries(&self) -> u64 {
+        let claimed = self.len.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        let broken = self
+            .verdict
+            .as_ref()
+            .is_some_and(|v| v.verdict == Verdict::Broken);
+        if broken {
+            claimed.min(self.capacity.unwrap_or(0))
+        } else {
+            claimed
+        }
+    }
+}
+
+/// Everything about one process.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// What was opened.
+    pub process: ProcessInfo,
+    /// How it ended.
+    pub crash: CrashInfo,
+    /// Every map, by address.
+    pub maps: Vec<MapRow>,
+    /// What went wrong while looking for maps (not while reading one), in words: makes the whole
+    /// survey incomplete.
+    pub find_gaps: Vec<String>,
+    /// How many such gaps there were.
+    pub find_gaps_total: u64,
+}
+
+/// Totals over the maps of a survey.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Totals {
+    /// Maps with storage rules (without `syncmap` rows, whose inner maps count).
+    pub total: u64,
+    /// Proven sound.
+    pub sound: u64,
+    /// Broken.
+    pub broken: u64,
+    /// Neither.
+    pub unknown: u64,
+    /// With the write flag set.
+    pub mid_write: u64,
+    /// Entries, by `MapRow::entries`.
+    pub entries: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Findings of all severities.
+    pub findings: u64,
+}
+
+/// One map from its header down to its slots, as `badmap show` prints it.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// What was opened.
+    pub process: ProcessInfo,
+    /// The map as in a list.
+    pub row: MapRow,
+    /// Header fields by Go's names, rendered (addresses and flags in hex, with the names of set bits).
+    pub header: Vec<(&'static str, String)>,
+    /// Buckets and chains, or directory, tables and groups, in order.
+    pub parts: Vec<Part>,
+    /// Parts there are in all; `parts` may be cut by the window.
+    pub parts_total: u64,
+    /// The entries asked for.
+    pub entries: Vec<EntryText>,
+    /// Live entries that could be read, in all.
+    pub entries_total: u64,
+}
+
+/// One bucket, table or group.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Its place in the map, e.g. `buckets[3]` or `dir[0].table.groups[2]`.
+    pub path: String,
+    /// Its address.
+    pub addr: Addr,
+    /// Its fields by Go's names, rendered.
+    pub fields: Vec<(&'static str, String)>,
+    /// One character a slot where the part has slots: `#` live, `.` empty, `-` deleted (emptyOne or
+    /// tombstone), `>` evacuated, `?` an impossible mark. Groups of eight are separated by a space.
+    pub slots: Option<String>,
+}
+
+/// One entry as text, by redaction mode.
+#[derive(Clone, Debug)]
+pub struct EntryText {
+    /// Its place in the map.
+    pub place: String,
+    /// Its tophash or control byte.
+    pub mark: u8,
+    /// The key.
+    pub key: String,
+    /// The elem.
+    pub elem: String,
+}

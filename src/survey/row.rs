@@ -1,0 +1,208 @@
+//! A map as one row: names, counts and sizes.
+//! In: an image and its verdict. Out: a `MapRow`.
+
+use crate::check::rule::MapVerdict;
+use crate::find::found::FoundSyncMap;
+use crate::maps::image::Body;
+use crate::maps::image::BucketArray;
+use crate::maps::image::ClassicImage;
+use crate::maps::image::Hmap;
+use crate::maps::image::MapImage;
+use crate::maps::image::SLOTS;
+use crate::maps::image::Shape;
+use crate::maps::image::SwissImage;
+use crate::survey::result::MapRow;
+use crate::types::graph::TypeGraph;
+use crate::types::graph::TypeId;
+
+/// The row of a map.
+pub fn map_row(
+    graph: &TypeGraph<'_>,
+    image: &MapImage<'_>,
+    ty: TypeId,
+    verdict: MapVerdict,
+    owner: String,
+) -> MapRow {
+    let name = |id: TypeId| graph.declared(id).name.to_string();
+    let (kind, sizes, mut flags) = match &image.body {
+        Body::Classic(c) => ("classic", classic_sizes(image, c), classic_flags(c)),
+        Body::Swiss(s) => ("swiss", swiss_sizes(image, s), swiss_flags(s)),
+        Body::Unreadable => ("unreadable", Sizes::default(), Vec::new()),
+    };
+    if image.mid_write() {
+        flags.insert(0, "mid-write");
+    }
+    let len = image.claimed_len();
+    let live = len.and_then(|l| u64::try_from(l).ok()).unwrap_or(0);
+    let entry = image.slots.key_size.saturating_add(image.slots.elem_size);
+    MapRow {
+        addr: image.addr,
+        kind,
+        ty: name(ty),
+        key_type: name(image.slots.key),
+        elem_type: name(image.slots.elem),
+        owner,
+        found_by: vec!["variable"],
+        reachable: "reachable",
+        len,
+        capacity: sizes.capacity,
+        bytes: sizes.bytes,
+        waste: sizes
+            .slots
+            .saturating_sub(live)
+            .saturating_mul(entry)
+            .min(sizes.bytes),
+        flags,
+        verdict: Some(verdict),
+        gaps: image
+            .gaps
+            .list
+            .iter()
+            .map(|g| format!("{}: {}", g.what, g.fault))
+            .collect(),
+        gaps_total: image.gaps.total,
+    }
+}
+
+/// The row of a `sync.Map`: one thing, whatever it is made of.
+pub fn sync_row(map: &FoundSyncMap, owner: String) -> MapRow {
+    let image = &map.image;
+    MapRow {
+        addr: map.addr,
+        kind: "syncmap",
+        ty: "sync.Map".into(),
+        key_type: "interface {}".into(),
+        elem_type: "interface {}".into(),
+        owner,
+        found_by: vec!["variable"],
+        reachable: "reachable",
+        len: i64::try_from(image.entries.len())
+            .ok()
+            .filter(|_| image.gaps.is_empty()),
+        capacity: None,
+        bytes: 0,
+        waste: 0,
+        flags: if image.entries.is_empty() {
+            vec!["empty"]
+        } else {
+            Vec::new()
+        },
+        verdict: None,
+        gaps: image
+            .gaps
+            .list
+            .iter()
+            .map(|g| format!("{}: {}", g.what, g.fault))
+            .collect(),
+        gaps_total: image.gaps.total,
+    }
+}
+
+#[derive(Default)]
+struct Sizes {
+    /// Entries until the map must grow.
+    capacity: Option<u64>,
+    /// Slots of all storage.
+    slots: u64,
+    /// Bytes of header and storage.
+    bytes: u64,
+}
+
+/// Capacity is 8 times the buckets: what fits before cells run out, not the load limit.
+fn classic_sizes(image: &MapImage<'_>, c: &ClassicImage<'_>) -> Sizes {
+    let mut out = Sizes {
+        bytes: image.header_size,
+        ..Sizes::default()
+    };
+    let mut add = |array: &BucketArray<'_>| {
+        let separate = array
+            .overflow
+            .iter()
+            .filter(|o| matches!(o.seat, crate::maps::image::Seat::Elsewhere(_)))
+            .count() as u64;
+        let in_array = array
+            .main
+            .count
+            .saturating_add(array.prealloc.as_ref().map_or(0, |p| p.count));
+        let buckets = in_array.saturating_add(separate);
+        out.slots = out.slots.saturating_add(buckets.saturating_mul(SLOTS));
+        out.bytes = out
+            .bytes
+            .saturating_add(buckets.saturating_mul(array.main.stride));
+    };
+    for array in [&c.new, &c.old].into_iter().flatten() {
+        add(array);
+    }
+    out.capacity = match &c.new {
+        Some(a) => Some(a.main.count.saturating_mul(SLOTS)),
+        None if c.hmap.buckets.is_nil() => Some(0),
+        None => None,
+    };
+    out
+}
+
+fn swiss_sizes(image: &MapImage<'_>, s: &SwissImage<'_>) -> Sizes {
+    let word = image.abi.word();
+    let mut out = Sizes {
+        bytes: image.header_size,
+        capacity: Some(0),
+        slots: 0,
+    };
+    match &s.shape {
+        Shape::Empty => {}
+        Shape::Nonsense => out.capacity = None,
+        Shape::Small(g) => {
+            out.slots = SLOTS;
+            out.capacity = Some(SLOTS);
+            out.bytes = out.bytes.saturating_add(g.stride);
+        }
+        Shape::Tables(d) => {
+            out.bytes = out.bytes.saturating_add(d.claimed.saturating_mul(word));
+            for t in &d.tables {
+                let groups = t.groups.as_ref();
+                let slots = groups.map_or(0, |g| g.count.saturating_mul(SLOTS));
+                out.slots = out.slots.saturating_add(slots);
+                let table = word.saturating_mul(4);
+                let storage = groups.map_or(0, |g| g.count.saturating_mul(g.stride));
+                out.bytes = out.bytes.saturating_add(table).saturating_add(storage);
+            }
+            out.capacity = Some((out.slots / 8).saturating_mul(7)); // the load limit, 7/8
+        }
+    }
+    out
+}
+
+fn classic_flags(c: &ClassicImage<'_>) -> Vec<&'static str> {
+    let h = &c.hmap;
+    let mut out = Vec::new();
+    if h.count == 0 {
+        out.push("empty");
+    }
+    if h.growing() {
+        out.push("growing");
+    }
+    for (bit, word) in [
+        (Hmap::SAME_SIZE_GROW, "same-size-grow"),
+        (Hmap::ITERATOR, "iterator"),
+        (Hmap::OLD_ITERATOR, "old-iterator"),
+    ] {
+        if h.flags & bit != 0 {
+            out.push(word);
+        }
+    }
+    out
+}
+
+fn swiss_flags(s: &SwissImage<'_>) -> Vec<&'static str> {
+    let mut out = Vec::new();
+    if s.map.used == 0 {
+        out.push("empty");
+    }
+    if s.map.dir_len == 0 {
+        out.push("small");
+    }
+    if s.map.tombstone_possible.is_some_and(|t| t != 0) {
+        out.push("tombstones");
+    }
+    out
+}

@@ -1,0 +1,224 @@
+//! The whole way once: open, find, read, check, name.
+//! In: a request. Out: the results of each command, ready to be rendered.
+
+use crate::base::addr::Addr;
+use crate::base::progress::Progress;
+use crate::crash::message::Evidence;
+use crate::crash::message::read_ending;
+use crate::find::found::Found;
+use crate::find::found::FoundMap;
+use crate::find::trace::trace;
+use crate::survey::error::SurveyError;
+use crate::survey::judge::map_row;
+use crate::survey::judge::rows;
+use crate::survey::judge::shared_with;
+use crate::survey::owners::with_paths;
+use crate::survey::request::Request;
+use crate::survey::request::Target;
+use crate::survey::request::ValueMode;
+use crate::survey::request::Window;
+use crate::survey::result::CrashInfo;
+use crate::survey::result::CrashKind;
+use crate::survey::result::ProcessInfo;
+use crate::survey::result::Shown;
+use crate::survey::result::Survey;
+use crate::survey::session::Session;
+use crate::survey::session::with_session;
+use crate::survey::show;
+use crate::types::graph::TypeId;
+
+/// Bytes of an elem or key shown in a listing of entries.
+const ENTRY_TEXT: usize = 200;
+
+/// How many threads badmap uses; to be called once, before anything else. Does nothing later.
+pub fn set_jobs(n: usize) {
+    let _ = rayon::ThreadPoolBuilder::new()
+        .num_threads(n)
+        .build_global();
+}
+
+/// What was opened, and how the process ended. No map is looked for.
+/// # Errors
+/// Whatever keeps badmap from reading the process.
+pub fn info(
+    req: &Request,
+    progress: &dyn Progress,
+) -> Result<(ProcessInfo, CrashInfo), SurveyError> {
+    with_session(req, progress, |s| {
+        Ok((s.process.clone(), crash_info(s, req)))
+    })
+}
+
+/// Finds and checks every map.
+/// # Errors
+/// Whatever keeps badmap from reading the process.
+pub fn survey(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyError> {
+    with_session(req, progress, |s| {
+        let found = trace(s.reader, s.modules, progress);
+        let maps = rows(s, req, &found, progress);
+        Ok(Survey {
+            process: s.process.clone(),
+            crash: crash_info(s, req),
+            maps,
+            find_gaps: find_gaps(s, &found),
+            find_gaps_total: found
+                .gaps_total
+                .saturating_add(s.unbound_gaps().len() as u64)
+                .saturating_add(u64::from(found.cut_short)),
+        })
+    })
+}
+
+/// Shows one map down to its slots.
+/// # Errors
+/// Whatever keeps badmap from reading the process, and `NoSuchMap`.
+pub fn show(
+    req: &Request,
+    target: &Target,
+    parts: Window,
+    entries: Option<Window>,
+    progress: &dyn Progress,
+) -> Result<Shown, SurveyError> {
+    with_session(req, progress, |s| {
+        let found = trace(s.reader, s.modules, progress);
+        let map = find_target(s, req, &found, target)?;
+        with_paths(s, req, &found, |paths, redactor| {
+            let shared = shared_with(s, &found, &map);
+            let Some((row, image)) = map_row(s, &map, paths, &shared) else {
+                return Err(no_such(
+                    target,
+                    "its type is not one badmap can read".into(),
+                ));
+            };
+            let (part_list, parts_total) = show::parts(&image, parts);
+            let mut render = |e: &crate::maps::image::EntryRef<'_>| {
+                let half = |ty: TypeId, stored: &[u8], indirect: bool| {
+                    if indirect {
+                        let at = Addr(image.abi.uptr(stored, 0).unwrap_or(0));
+                        redactor.show_at(ty, at)
+                    } else {
+                        redactor.show(ty, stored, ENTRY_TEXT)
+                    }
+                };
+                let l = &image.slots;
+                (
+                    half(l.key, e.key, l.indirect_key),
+                    half(l.elem, e.elem, l.indirect_elem),
+                )
+            };
+            let none = Window {
+                offset: 0,
+                limit: 0,
+            };
+            let (entry_list, entries_total) =
+                show::entries(&image, entries.unwrap_or(none), &mut render);
+            Ok(Shown {
+                process: s.process.clone(),
+                header: show::header(&image),
+                row,
+                parts: part_list,
+                parts_total,
+                entries: entry_list,
+                entries_total,
+            })
+        })
+    })
+}
+
+impl Session<'_, '_> {
+    /// What could not be bound: without it no map can be proven sound.
+    fn unbound_gaps(&self) -> Vec<String> {
+        let mut out = self.missing.clone();
+        if !self.reader.heap.is_bound() {
+            out.push("the allocator's books (runtime.mheap_) could not be bound".to_string());
+        }
+        if self.modules.list.is_empty() {
+            out.push("runtime.firstmoduledata could not be read".to_string());
+        }
+        if self.reader.program.index.damaged_units > 0 {
+            out.push(format!(
+                "{} units of the DWARF are damaged",
+                self.reader.program.index.damaged_units
+            ));
+        }
+        out
+    }
+}
+
+fn find_gaps(s: &Session<'_, '_>, found: &Found) -> Vec<String> {
+    let mut out = s.unbound_gaps();
+    out.extend(
+        found
+            .gaps
+            .iter()
+            .map(|f| format!("on the way to maps: {f}")),
+    );
+    out
+}
+
+/// The map a user means: by address, or by owner path in this run's mode or in clear.
+fn find_target(
+    s: &Session<'_, '_>,
+    req: &Request,
+    found: &Found,
+    target: &Target,
+) -> Result<FoundMap, SurveyError> {
+    let matching = match target {
+        Target::Addr(addr) => found.maps.iter().find(|m| m.addr == *addr).copied(),
+        Target::Path(path) => [req.values, ValueMode::Clear]
+            .into_iter()
+            .find_map(|values| {
+                let req = Request {
+                    values,
+                    ..req.clone()
+                };
+                with_paths(s, &req, found, |paths, _| {
+                    found
+                        .maps
+                        .iter()
+                        .find(|m| paths.owner(m.node) == *path)
+                        .copied()
+                })
+            }),
+    };
+    matching.ok_or_else(|| {
+        no_such(
+            target,
+            format!("none of the {} maps found is it", found.maps.len()),
+        )
+    })
+}
+
+fn no_such(target: &Target, found: String) -> SurveyError {
+    let target = match target {
+        Target::Addr(a) => format!("at {a}"),
+        Target::Path(p) => p.clone(),
+    };
+    SurveyError::NoSuchMap { target, found }
+}
+
+fn crash_info(s: &Session<'_, '_>, req: &Request) -> CrashInfo {
+    let evidence = Evidence {
+        goroutines: s.goroutines.as_ref(),
+        dying: s.dying,
+        signal: s
+            .identity
+            .notes
+            .signal
+            .filter(|_| s.process.how_dumped == "kernel"),
+        clear: req.values == ValueMode::Clear,
+    };
+    let ending = read_ending(&s.reader.program, &s.values, evidence);
+    CrashInfo {
+        kind: match (ending.crashed, ending.about_map) {
+            (false, _) => CrashKind::None,
+            (true, true) => CrashKind::Map,
+            (true, false) => CrashKind::Other,
+        },
+        message: ending.message.filter(|_| ending.crashed),
+        source: ending.source.filter(|_| ending.crashed),
+        signal: ending.signal,
+        goroutine: ending.goid,
+        thread: ending.tid,
+    }
+}
