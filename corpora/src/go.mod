@@ -1,0 +1,3 @@
+module badmap.example/zoo
+
+go 1.19
