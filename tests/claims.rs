@@ -1,0 +1,496 @@
+//! What badmap claims to know of Go's runtime, held against the binaries and cores of every version.
+//! In: the unstripped binaries of the corpora, and one zoo core of each. Out: claims that do not bind
+//! where they should or bind where they should not, and layouts on which DWARF and the process differ.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    missing_docs,
+    unreachable_pub
+)] // in a test a failed unwrap is a failed test, and its output is for people
+
+use badmap::base::addr::Addr;
+use badmap::base::progress::Silent;
+use badmap::dwarf::build::DwarfTypes;
+use badmap::dwarf::index::DwarfIndex;
+use badmap::dwarf::sections::DwarfData;
+use badmap::file::binary::Binary;
+use badmap::file::corefile::CoreFile;
+use badmap::file::mmap::MappedFile;
+use badmap::process::memory::Memory;
+use badmap::runtime::claims::CLAIMS;
+use badmap::runtime::claims::Claim;
+use badmap::runtime::program::Program;
+use badmap::survey::request::Request;
+use badmap::survey::request::ValueMode;
+use badmap::survey::session::Session;
+use badmap::survey::session::with_session;
+use badmap::types::graph::Kind;
+use badmap::types::graph::TypeGraph;
+use badmap::types::graph::TypeId;
+use serde::Deserialize;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const CLASSIC_ONLY: [&str; 2] = ["hmap", "mapextra"];
+const SWISS_ONLY: [&str; 3] = ["maps.Map", "maps.table", "maps.groupsReference"];
+
+/// Offsets of map headers and tables as compiled programs show them on 64-bit machines:
+/// claim, field, offset by (first Go minor version, last, noswissmap). Not taken from `src`.
+const OFFSETS: &[(&str, &str, u64, u32, u32)] = &[
+    ("hmap", "count", 0, 19, 25),
+    ("hmap", "flags", 8, 19, 25),
+    ("hmap", "B", 9, 19, 25),
+    ("hmap", "noverflow", 10, 19, 25),
+    ("hmap", "hash0", 12, 19, 25),
+    ("hmap", "buckets", 16, 19, 25),
+    ("hmap", "oldbuckets", 24, 19, 25),
+    ("hmap", "nevacuate", 32, 19, 25),
+    ("hmap", "extra", 40, 19, 23),
+    ("hmap", "clearSeq", 40, 24, 25),
+    ("hmap", "extra", 48, 24, 25),
+    ("mapextra", "overflow", 0, 19, 25),
+    ("mapextra", "oldoverflow", 8, 19, 25),
+    ("mapextra", "nextOverflow", 16, 19, 25),
+    ("maps.Map", "used", 0, 24, 27),
+    ("maps.Map", "seed", 8, 24, 27),
+    ("maps.Map", "dirPtr", 16, 24, 27),
+    ("maps.Map", "dirLen", 24, 24, 27),
+    ("maps.Map", "globalDepth", 32, 24, 27),
+    ("maps.Map", "globalShift", 33, 24, 27),
+    ("maps.Map", "writing", 34, 24, 27),
+    ("maps.Map", "tombstonePossible", 35, 25, 27),
+    ("maps.Map", "clearSeq", 40, 24, 27),
+    ("maps.table", "used", 0, 24, 27),
+    ("maps.table", "capacity", 2, 24, 27),
+    ("maps.table", "growthLeft", 4, 24, 27),
+    ("maps.table", "localDepth", 6, 24, 27),
+    ("maps.table", "index", 8, 24, 27),
+    ("maps.table", "groups", 16, 24, 27),
+    ("maps.groupsReference", "data", 0, 24, 27),
+    ("maps.groupsReference", "lengthMask", 8, 24, 27),
+];
+
+/// What these tests want of a MANIFEST.toml; `corpora/README.md` says what the fields mean.
+#[derive(Deserialize)]
+struct Corpus {
+    #[serde(skip)]
+    dir: PathBuf,
+    #[serde(rename = "binary")]
+    binaries: Vec<BinaryEntry>,
+    #[serde(rename = "core")]
+    cores: Vec<CoreEntry>,
+}
+
+#[derive(Deserialize)]
+struct BinaryEntry {
+    name: String,
+    file: String,
+    go: String,
+    maps: String,
+    stripped: bool,
+}
+
+#[derive(Deserialize)]
+struct CoreEntry {
+    file: String,
+    binary: String,
+    scenario: String,
+    size: u64,
+}
+
+/// The golden corpus, and those named in `BADMAP_CORPUS` (separated by colons).
+fn corpora() -> Vec<Corpus> {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpora/golden");
+    let more = std::env::var("BADMAP_CORPUS").unwrap_or_default();
+    let mut dirs = vec![golden];
+    dirs.extend(more.split(':').filter(|d| !d.is_empty()).map(PathBuf::from));
+    let read = |dir: PathBuf| {
+        let path = dir.join("MANIFEST.toml");
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let corpus: Corpus =
+            toml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        Corpus { dir, ..corpus }
+    };
+    dirs.into_iter().map(read).collect()
+}
+
+/// `go1.27.3-X:mapsplitgroup` is 27.
+fn minor(go: &str) -> u32 {
+    let digits: String = go
+        .strip_prefix("go1.")
+        .unwrap()
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
+    digits.parse().unwrap()
+}
+
+/// Whether the binary of this entry has to have what the claim says.
+fn is_due(claim: &Claim, binary: &BinaryEntry) -> bool {
+    let classic = binary.maps == "classic";
+    if CLASSIC_ONLY.contains(&claim.name) {
+        return classic; // up to go1.23 all, then with noswissmap
+    }
+    let in_range = (claim.since..=claim.until).contains(&minor(&binary.go));
+    in_range && !(classic && SWISS_ONLY.contains(&claim.name))
+}
+
+/// Binds every claim in one binary, without any process.
+fn hold_claims(entry: &BinaryEntry, path: &Path, failures: &mut Vec<String>) {
+    let file = MappedFile::open(path, &std::env::temp_dir(), &Silent).unwrap();
+    let binary = Binary::parse(file.bytes(), path).unwrap();
+    let data = DwarfData::load(&binary).unwrap();
+    let index = Arc::new(DwarfIndex::new(&data, binary.abi.ptr_size, path).unwrap());
+    let graph = TypeGraph::new(Box::new(DwarfTypes::new(index.clone())));
+    let nothing = CoreFile {
+        bytes: &[],
+        abi: binary.abi,
+        machine: binary.machine,
+        segments: Vec::new(),
+        notes: Vec::new(),
+        notes_cut: false,
+    };
+    let memory = Memory::new(&nothing, Some(&binary), 0);
+    let program = Program {
+        mem: &memory,
+        graph: &graph,
+        index: &index,
+        slide: 0,
+        machine: binary.machine,
+    };
+    let mut fail = |what: String| failures.push(format!("{} ({}): {what}", entry.name, entry.go));
+    if index.damaged_units > 0 {
+        fail(format!(
+            "{} units of its DWARF count as damaged",
+            index.damaged_units
+        ));
+    }
+    let (mut bound, mut compared) = (0, 0);
+    for claim in CLAIMS {
+        let found = claim.bind(&program);
+        match (&found, is_due(claim, entry)) {
+            (None, true) => fail(missing_part(claim, &program)),
+            (Some(_), false) => fail(format!(
+                "{} binds, though this program has no such maps",
+                claim.name
+            )),
+            (Some(_), true) => bound += 1,
+            (None, false) => {}
+        }
+        let Some(found) = found else { continue };
+        for (_, field, off, since, until) in OFFSETS.iter().filter(|o| o.0 == claim.name) {
+            let here = (*since..=*until).contains(&minor(&entry.go));
+            match found.off(field) {
+                Some(got) if here && got != *off => {
+                    fail(format!("{}.{field} at {got}, not at {off}", claim.name))
+                }
+                None if here => fail(format!("{}.{field} is not there", claim.name)),
+                _ => compared += u32::from(here),
+            }
+        }
+        // What exists in some versions only is asked for by name, so a slip of the pen is silent.
+        let optional: Vec<&str> = claim
+            .optional
+            .iter()
+            .copied()
+            .filter(|f| found.field(f).is_some())
+            .collect();
+        if !optional.is_empty() {
+            println!("{}: {} has {}", entry.name, claim.name, optional.join(", "));
+        }
+    }
+    println!(
+        "{} ({}): {bound} of {} claims bind, {compared} offsets as known",
+        entry.name,
+        entry.go,
+        CLAIMS.len()
+    );
+}
+
+/// Which type or field of a claim this program lacks.
+fn missing_part(claim: &Claim, program: &Program<'_, '_>) -> String {
+    let Some(ty) = claim.types.iter().find_map(|t| program.type_named(t)) else {
+        return format!("{}: no type {}", claim.name, claim.types.join(" or "));
+    };
+    let ty = program.graph.get(ty);
+    let lacks = claim
+        .fields
+        .iter()
+        .filter(|f| f.iter().all(|s| ty.field(s).is_none()));
+    let lacks: Vec<String> = lacks.map(|f| f.join(" or ")).collect();
+    format!(
+        "{}: {} has no field {}",
+        claim.name,
+        ty.name,
+        lacks.join(", ")
+    )
+}
+
+#[test]
+fn every_claim_binds_in_the_versions_it_names_and_no_others() {
+    let (mut failures, mut held, mut missing) = (Vec::new(), 0, 0);
+    for corpus in corpora() {
+        for entry in corpus.binaries.iter().filter(|b| !b.stripped) {
+            let path = corpus.dir.join(&entry.file);
+            if !path.exists() {
+                println!("missing: {}", entry.file);
+                missing += 1;
+                continue;
+            }
+            hold_claims(entry, &path, &mut failures);
+            held += 1;
+        }
+    }
+    println!("{held} binaries, {missing} missing");
+    assert!(
+        failures.is_empty(),
+        "{} failures:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    assert!(held > 0, "no binary at all");
+}
+
+#[test]
+fn every_optional_field_exists_in_some_version() {
+    let mut never: Vec<String> = CLAIMS
+        .iter()
+        .flat_map(|c| c.optional.iter().map(|f| format!("{}.{f}", c.name)))
+        .collect();
+    for corpus in corpora() {
+        for entry in corpus
+            .binaries
+            .iter()
+            .filter(|b| !b.stripped && corpus.dir.join(&b.file).exists())
+        {
+            let path = corpus.dir.join(&entry.file);
+            let file = MappedFile::open(&path, &std::env::temp_dir(), &Silent).unwrap();
+            let binary = Binary::parse(file.bytes(), &path).unwrap();
+            let data = DwarfData::load(&binary).unwrap();
+            let index = Arc::new(DwarfIndex::new(&data, binary.abi.ptr_size, &path).unwrap());
+            let graph = TypeGraph::new(Box::new(DwarfTypes::new(index.clone())));
+            never.retain(|name| {
+                let claim = CLAIMS
+                    .iter()
+                    .find(|c| name.starts_with(&format!("{}.", c.name)))
+                    .unwrap();
+                let field = &name[claim.name.len() + 1..];
+                let types = claim.types.iter().filter_map(|t| index.type_by_name(t));
+                !types
+                    .map(TypeId)
+                    .any(|t| graph.get(t).field(field).is_some())
+            });
+        }
+    }
+    assert!(
+        never.is_empty(),
+        "claimed as optional, but in no version of the corpus: {}",
+        never.join(", ")
+    );
+}
+
+/// A map type as its own descriptor tells it, in the words of `SlotLayout`.
+#[derive(PartialEq, Eq, Debug)]
+struct Told {
+    size: u64,
+    keys_off: Option<u64>,
+    key_stride: u64,
+    elems_off: Option<u64>,
+    elem_stride: u64,
+    indirect_key: bool,
+    indirect_elem: bool,
+}
+
+/// Reads a map descriptor by literal offsets (64-bit). Source: `internal/abi/type.go` and `map*.go`,
+/// `MapType`, `OldMapType`, `SwissMapType`; up to go1.19 `runtime/type.go`, `maptype`.
+fn told_by_descriptor(
+    mem: &Memory<'_>,
+    at: Addr,
+    classic: bool,
+    minor: u32,
+) -> Result<Told, String> {
+    let addr = |off: u64| at.checked_add(off).unwrap();
+    let fault = |f: badmap::base::fault::Fault| f.to_string();
+    let byte = |off| mem.read_u8(addr(off)).map(u64::from).map_err(fault);
+    let word = |off| mem.read_u64(addr(off)).map_err(fault);
+    let kind = byte(23)? & 31;
+    if kind != 21 {
+        return Err(format!("its kind is {kind}, not 21"));
+    }
+    if classic {
+        let (key, elem) = (byte(80)?, byte(81)?);
+        let bucket = mem.read_u16(addr(82)).map_err(fault)?;
+        let flags = mem.read_u32(addr(84)).map_err(fault)?;
+        return Ok(Told {
+            size: u64::from(bucket),
+            keys_off: Some(8),
+            key_stride: key,
+            elems_off: Some(8 + 8 * key),
+            elem_stride: elem,
+            indirect_key: flags & 1 != 0,
+            indirect_elem: flags & 2 != 0,
+        });
+    }
+    let flags = mem
+        .read_u32(addr(if minor >= 27 { 128 } else { 104 }))
+        .map_err(fault)?;
+    let (indirect_key, indirect_elem) = (flags & 4 != 0, flags & 8 != 0);
+    let size = word(80)?;
+    if minor >= 27 {
+        return Ok(Told {
+            size,
+            keys_off: Some(word(88)?),
+            key_stride: word(96)?,
+            elems_off: Some(word(104)?),
+            elem_stride: word(112)?,
+            indirect_key,
+            indirect_elem,
+        });
+    }
+    let (slot, elem_off) = (word(88)?, word(96)?);
+    Ok(Told {
+        size,
+        keys_off: Some(8),
+        key_stride: slot,
+        elems_off: Some(8 + elem_off),
+        elem_stride: slot,
+        indirect_key,
+        indirect_elem,
+    })
+}
+
+/// Compares every map type that has a descriptor; how many there were.
+fn compare_types(s: &Session<'_, '_>, entry: &BinaryEntry, failures: &mut Vec<String>) -> u32 {
+    let program = &s.reader.program;
+    let start = s
+        .modules
+        .list
+        .first()
+        .expect("the first module")
+        .types
+        .start;
+    let mut compared = 0;
+    for (off, ty) in program.index.descriptors() {
+        let ty = TypeId(ty);
+        let Kind::Map { .. } = program.graph.get(ty).kind else {
+            continue;
+        };
+        let name = program.graph.declared(ty).name.to_string();
+        let mut fail = |what: String| failures.push(format!("{}: {name}: {what}", entry.name));
+        let at = start.checked_add(off).unwrap();
+        let told =
+            match told_by_descriptor(program.mem, at, entry.maps == "classic", minor(&entry.go)) {
+                Ok(told) => told,
+                Err(why) => {
+                    fail(format!("descriptor at {at}: {why}"));
+                    continue;
+                }
+            };
+        let Some(l) = s.reader.slots(ty) else {
+            fail("DWARF gives no slot layout".into());
+            continue;
+        };
+        let ours = Told {
+            size: l.size,
+            keys_off: Some(l.keys_off),
+            key_stride: l.key_stride,
+            elems_off: Some(l.elems_off),
+            elem_stride: l.elem_stride,
+            indirect_key: l.indirect_key,
+            indirect_elem: l.indirect_elem,
+        };
+        if ours != told {
+            fail(format!("\n    DWARF   {ours:?}\n    process {told:?}"));
+        }
+        if entry.maps == "classic" && l.overflow_off != Some(told.size - 8) {
+            fail(format!(
+                "overflow pointer at {:?} of {} bytes",
+                l.overflow_off, told.size
+            ));
+        }
+        if (l.key_size, l.elem_size) != sizes_in_slot(program, ty, &told) {
+            fail(format!(
+                "key of {} and elem of {} bytes in the slot",
+                l.key_size, l.elem_size
+            ));
+        }
+        compared += 1;
+    }
+    compared
+}
+
+/// Bytes of key and elem in a slot: their types' sizes, or a pointer's.
+fn sizes_in_slot(program: &Program<'_, '_>, ty: TypeId, told: &Told) -> (u64, u64) {
+    let Kind::Map { key, elem, .. } = program.graph.get(ty).kind else {
+        panic!("a map")
+    };
+    let size = |t: TypeId, indirect| {
+        if indirect {
+            8
+        } else {
+            program.graph.get(t).size
+        }
+    };
+    (size(key, told.indirect_key), size(elem, told.indirect_elem))
+}
+
+fn request(core: PathBuf, binary: PathBuf) -> Request {
+    Request {
+        files: vec![core, binary],
+        binary: None,
+        binary_dirs: Vec::new(),
+        allow_mismatch: false,
+        tmp_dir: std::env::temp_dir(),
+        values: ValueMode::None,
+        digest_key: None,
+    }
+}
+
+/// A zoo core of this binary: the zoo holds a map type of every kind.
+fn zoo_of<'c>(corpus: &'c Corpus, binary: &BinaryEntry) -> Option<&'c CoreEntry> {
+    let of_it = |c: &&CoreEntry| {
+        c.binary == binary.name && c.scenario == "zoo" && corpus.dir.join(&c.file).exists()
+    };
+    corpus.cores.iter().filter(of_it).min_by_key(|c| c.size)
+}
+
+#[test]
+fn dwarf_and_the_process_agree_on_every_map_type() {
+    let (mut failures, mut versions) = (Vec::new(), 0);
+    for corpus in corpora() {
+        for entry in corpus.binaries.iter().filter(|b| !b.stripped) {
+            let Some(core) = zoo_of(&corpus, entry) else {
+                println!("missing: a zoo core of {}", entry.name);
+                continue;
+            };
+            let req = request(corpus.dir.join(&core.file), corpus.dir.join(&entry.file));
+            let compared = with_session(&req, &Silent, |s| {
+                Ok(compare_types(s, entry, &mut failures))
+            })
+            .unwrap();
+            println!("{}: {compared} map types compared", entry.name);
+            if compared <= 100 {
+                failures.push(format!(
+                    "{}: only {compared} map types with a descriptor",
+                    entry.name
+                ));
+            }
+            versions += 1;
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{} failures:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    assert!(versions > 0, "no zoo core at all");
+}

@@ -1,0 +1,66 @@
+//! Every core of the corpus against the truth that the dead program itself wrote down.
+//! In: `corpora/golden` and the directories in `BADMAP_CORPUS` (separated by colons), each with a
+//! MANIFEST.toml. A core that is missing is counted and printed, never passed over in silence.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    missing_docs,
+    unreachable_pub
+)] // in a test a failed unwrap is a failed test, and its output is for people
+
+mod corpus {
+    pub mod compare;
+    pub mod files;
+}
+
+use corpus::compare::Outcome;
+use corpus::compare::compare;
+use corpus::files::corpora;
+
+#[test]
+fn every_core_tells_the_truth() {
+    let mut failures = Vec::new();
+    let mut sum = Outcome::default();
+    let (mut cores, mut missing) = (0, 0);
+    for corpus in corpora() {
+        for core in &corpus.cores {
+            let Some(files) = corpus.files_of(core) else {
+                println!("missing: {}", core.file);
+                missing += 1;
+                continue;
+            };
+            if files.binary.stripped {
+                continue; // tests/hostile.rs shows what is said of stripped binaries
+            }
+            cores += 1;
+            let one = compare(core, &files);
+            println!(
+                "{}: {} maps, {} of the truth's found, {} wounds seen, {} left for rules to come",
+                core.name, one.maps, one.found, one.wounds, one.later
+            );
+            failures.extend(one.failures.iter().map(|f| format!("{}: {f}", core.name)));
+            sum.maps += one.maps;
+            sum.found += one.found;
+            sum.wounds += one.wounds;
+            sum.later += one.later;
+        }
+    }
+    println!(
+        "{cores} cores ({missing} missing), {} maps, {} of the truth's found, {} wounds seen, {} left for rules to come",
+        sum.maps, sum.found, sum.wounds, sum.later
+    );
+    let shown: Vec<_> = failures.iter().take(400).cloned().collect();
+    assert!(
+        failures.is_empty(),
+        "{} failures:\n{}",
+        failures.len(),
+        shown.join("\n")
+    );
+    assert!(cores > 0, "no core at all");
+}
