@@ -2,6 +2,7 @@
 //! In: print backlog, panics, dying thread, signal. Out: one message, where it stood, and whether it
 //! is about a map.
 
+use crate::base::addr::Addr;
 use crate::base::limits::MAX_MESSAGE;
 use crate::crash::signals::signal_words;
 use crate::maps::value::Values;
@@ -111,8 +112,8 @@ pub fn read_ending(
         out.goid = Some(p.goid);
         out.signal = (p.signal != 0).then_some(p.signal.cast_signed());
         out.about_map =
-            is_map_message(&text) || (p.signal != 0 && faulted_in_map_code(program, p.sigpc));
-        out.message = Some(text);
+            is_map_message(&text.full) || (p.signal != 0 && faulted_in_map_code(program, p.sigpc));
+        out.message = Some(text.shown);
     } else if let Some(signal) = evidence.signal {
         out.source = Some("signal");
         out.signal = Some(signal);
@@ -121,13 +122,19 @@ pub fn read_ending(
     out
 }
 
-/// Whether only map code says so.
+/// Whether only map code says so: the words must begin the message, since a program may well panic
+/// with a sentence about maps of its own.
 pub fn is_map_message(text: &str) -> bool {
-    MAP_MESSAGES.iter().any(|m| text.contains(m))
+    let words = text
+        .strip_prefix("fatal error: ")
+        .or_else(|| text.strip_prefix("panic: "))
+        .unwrap_or(text);
+    let words = words.strip_prefix("runtime error: ").unwrap_or(words);
+    MAP_MESSAGES.iter().any(|m| words.starts_with(m))
 }
 
 fn faulted_in_map_code(program: &Program<'_, '_>, pc: u64) -> bool {
-    let at = program.unslid(crate::base::addr::Addr(pc));
+    let at = program.unslid(Addr(pc));
     program
         .index
         .function_at(at)
@@ -150,16 +157,34 @@ fn fatal_in_backlog(program: &Program<'_, '_>) -> Option<String> {
     Some(line.chars().take(MAX_MESSAGE).collect())
 }
 
-/// `panic: ` and the value as the runtime would print it. Values of the program's own types are
-/// shown only where that is allowed; the runtime's own errors always are.
+/// `panic: ` and the value as the runtime would print it, redacted or not.
+struct PanicText {
+    /// All of it; only looked at, never shown.
+    full: String,
+    /// What may be shown.
+    shown: String,
+}
+
+impl PanicText {
+    fn open(text: String) -> PanicText {
+        PanicText {
+            full: text.clone(),
+            shown: text,
+        }
+    }
+}
+
+/// Reads the value of a panic. Before it prints, the runtime replaces an error by its text
+/// (`runtime/panic.go`, `preprintpanics`, all versions), so the runtime's own errors mostly stand
+/// there as strings. Text that is not the runtime's is shown only where values may be.
 fn panic_text(
     program: &Program<'_, '_>,
     values: &Values<'_, '_>,
-    arg: crate::base::addr::Addr,
+    arg: Addr,
     clear: bool,
-) -> String {
+) -> PanicText {
     let word = program.mem.abi.word();
-    let unreadable = || "panic (its value cannot be read)".to_string();
+    let unreadable = || PanicText::open("panic (its value cannot be read)".into());
     let Some(any) = program.type_named("interface {}") else {
         return unreadable();
     };
@@ -170,18 +195,12 @@ fn panic_text(
         return unreadable();
     };
     if first.is_nil() {
-        return "panic: nil".into();
+        return PanicText::open("panic: nil".into());
     }
     let Some(dynamic) = values.meta.dynamic(first, true) else {
         return unreadable();
     };
     let name = &program.graph.declared(dynamic.ty).name;
-    if !name.trim_start_matches('*').starts_with("runtime.")
-        && !name.starts_with("internal/")
-        && !clear
-    {
-        return format!("panic: a value of type {name} (shown with --values clear)");
-    }
     let prefix = match &**name {
         "runtime.errorString" | "runtime.errorAddressString" | "runtime.boundsError" => {
             "runtime error: "
@@ -192,15 +211,20 @@ fn panic_text(
         Some(s) => s,
         None => values.text(any, &bytes, MAX_MESSAGE),
     };
-    format!("panic: {prefix}{text}")
+    let full = format!("panic: {prefix}{text}");
+    let of_runtime = name.trim_start_matches('*').starts_with("runtime.")
+        || name.starts_with("internal/")
+        || full.starts_with("panic: runtime error: ")
+        || is_map_message(&full);
+    if of_runtime || clear {
+        return PanicText::open(full);
+    }
+    let shown = format!("panic: a value of type {name} (shown with --values clear)");
+    PanicText { full, shown }
 }
 
 /// The string an error of the runtime consists of, or begins with.
-fn plain_string(
-    program: &Program<'_, '_>,
-    values: &Values<'_, '_>,
-    arg: crate::base::addr::Addr,
-) -> Option<String> {
+fn plain_string(program: &Program<'_, '_>, values: &Values<'_, '_>, arg: Addr) -> Option<String> {
     let first = program.mem.read_addr(arg).ok()?;
     let data = program
         .mem
@@ -227,6 +251,12 @@ mod tests {
             "fatal error: small map with no empty slot (concurrent map writes?)"
         ));
         assert!(is_map_message("panic: assignment to entry in nil map"));
+        assert!(is_map_message(
+            "panic: runtime error: hash of unhashable type []int"
+        ));
+        assert!(!is_map_message(
+            "panic: our own: concurrent map writes are not supported"
+        ));
         assert!(!is_map_message(
             "fatal error: all goroutines are asleep - deadlock!"
         ));

@@ -13,6 +13,7 @@ use badmap::survey::exit::totals;
 use badmap::survey::request::Request;
 use badmap::survey::request::ValueMode;
 use badmap::survey::result::MapRow;
+use badmap::survey::run::info;
 use badmap::survey::run::survey;
 use badmap::survey::session::Session;
 use badmap::survey::session::with_session;
@@ -139,6 +140,17 @@ pub fn compare(core: &CoreEntry, files: &CoreFiles) -> Outcome {
     if result.find_gaps_total > 0 {
         out.failures
             .push(format!("gaps on the way: {:?}", result.find_gaps));
+    }
+    // How the process ended must not depend on what may be shown of its values.
+    let hidden = Request {
+        values: ValueMode::Digest,
+        ..req.clone()
+    };
+    match info(&hidden, &Silent) {
+        Ok((_, crash)) if crash.kind == result.crash.kind => {}
+        other => out
+            .failures
+            .push(format!("redacted, the crash is {other:?}")),
     }
     let expect = &core.expect;
     if result.crash.kind.as_str() != expect.crash {
