@@ -212,6 +212,7 @@ pub static MSPAN: Claim = Claim {
         &["freeindex"],
         &["nelems"],
         &["allocBits"],
+        &["gcmarkBits"],
         &["spanclass"],
         &["state"],
         &["elemsize"],

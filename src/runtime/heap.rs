@@ -53,6 +53,7 @@ struct Span {
     freeindex: FieldAt,
     nelems: FieldAt,
     alloc_bits: FieldAt,
+    mark_bits: FieldAt,
     spanclass: FieldAt,
     state: FieldAt,
     elemsize: FieldAt,
@@ -172,15 +173,16 @@ impl<'v, 'a> Heap<'v, 'a> {
             start: slot.checked_add(header)?,
             size: elemsize.checked_sub(header)?,
             allocated: idx < read(f.freeindex)?
-                || (idx < read(f.nelems)? && self.alloc_bit(span, f, idx)?),
+                || (idx < read(f.nelems)?
+                    && (self.bit(span, f.alloc_bits, idx)? || self.bit(span, f.mark_bits, idx)?)),
         })
     }
 
-    fn alloc_bit(&self, span: Addr, f: &Span, idx: u64) -> Option<bool> {
-        let bits = self
-            .mem
-            .read_addr(span.checked_add(f.alloc_bits.off)?)
-            .ok()?;
+    /// Bit `idx` of `allocBits` or `gcmarkBits`. A sweep first sets `freeindex` to 0 and then makes the
+    /// mark bits the allocation bits; a thread stopped in between leaves live objects that only their
+    /// mark shows. Source: `runtime/mgcsweep.go`, `(*sweepLocked).sweep`, all versions.
+    fn bit(&self, span: Addr, field: FieldAt, idx: u64) -> Option<bool> {
+        let bits = self.mem.read_addr(span.checked_add(field.off)?).ok()?;
         if bits.is_nil() {
             return Some(false); // before the first collection nothing beyond freeindex is allocated
         }
@@ -236,6 +238,7 @@ impl Books {
                 freeindex: b.field("freeindex")?,
                 nelems: b.field("nelems")?,
                 alloc_bits: b.field("allocBits")?,
+                mark_bits: b.field("gcmarkBits")?,
                 spanclass: b.field("spanclass")?,
                 state: b.field("state")?,
                 elemsize: b.field("elemsize")?,
