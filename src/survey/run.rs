@@ -7,6 +7,7 @@ use crate::crash::message::Evidence;
 use crate::crash::message::read_ending;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
+use crate::find::found::FoundSyncMap;
 use crate::find::trace::trace;
 use crate::survey::error::SurveyError;
 use crate::survey::judge::map_row;
@@ -163,8 +164,8 @@ fn find_target(
     found: &Found,
     target: &Target,
 ) -> Result<FoundMap, SurveyError> {
-    let matching = match target {
-        Target::Addr(addr) => found.maps.iter().find(|m| m.addr == *addr).copied(),
+    let picked = match target {
+        Target::Addr(wanted) => pick(found, |addr, _| addr == *wanted),
         Target::Path(path) => [req.values, ValueMode::Clear]
             .into_iter()
             .find_map(|values| {
@@ -173,19 +174,47 @@ fn find_target(
                     ..req.clone()
                 };
                 with_paths(s, &req, found, |paths, _| {
-                    found
-                        .maps
-                        .iter()
-                        .find(|m| paths.owner(m.node) == *path)
-                        .copied()
+                    pick(found, |_, node| paths.owner(node) == *path)
                 })
             }),
     };
-    matching.ok_or_else(|| {
-        no_such(
-            target,
-            format!("none of the {} maps found is it", found.maps.len()),
-        )
+    let why = match picked {
+        Some(Picked::Map(map)) => return Ok(map),
+        Some(Picked::Sync(m)) if m.image.inner.is_empty() => {
+            "it is a sync.Map, which has no buckets to show".into()
+        }
+        Some(Picked::Sync(m)) => {
+            let inner: Vec<String> = m
+                .image
+                .inner
+                .iter()
+                .map(|(name, at, _)| format!("{name} at {at}"))
+                .collect();
+            format!(
+                "it is a sync.Map; its inner maps can be shown: {}",
+                inner.join(", ")
+            )
+        }
+        None => format!("none of the {} maps found is it", found.maps.len()),
+    };
+    Err(no_such(target, why))
+}
+
+/// What a target turned out to be.
+enum Picked<'f> {
+    Map(FoundMap),
+    Sync(&'f FoundSyncMap),
+}
+
+/// The first map, or else `sync.Map`, whose address and node pass the test.
+fn pick(found: &Found, test: impl Fn(Addr, u32) -> bool) -> Option<Picked<'_>> {
+    let map = found.maps.iter().find(|m| test(m.addr, m.node)).copied();
+    map.map(Picked::Map).or_else(|| {
+        found
+            .sync_maps
+            .iter()
+            .find(|m| test(m.addr, m.node))
+            .map(Picked::Sync)
     })
 }
 
