@@ -3,7 +3,7 @@
 
 It finds or fetches Go toolchains, builds the program in src/ with each of them,
 lets it die in every way the scenarios know, and packs what is left: cores/,
-bin/, truth/ and a MANIFEST.toml that says what belongs together and what a
+bin/, truth/, stderr/ and a MANIFEST.toml that says what belongs together and what a
 checker has to say about it. README.md describes the files.
 
 Only Python's standard library is needed, and these programs: zstd, for dumps
@@ -84,6 +84,9 @@ BINARIES = {
     "1.23-pie": {"flags": [PLAIN_DWARF, LEAN, "-buildmode=pie"], "pie": True},
     "1.27-pie": {"flags": [PLAIN_DWARF, LEAN_NEW, "-buildmode=pie"], "pie": True},
     "1.27-stripped": {"flags": [LEAN_NEW, "-ldflags=-s -w"], "stripped": True},
+    "1.19-cgo": {"flags": [PLAIN_DWARF, LEAN], "cgo": True},
+    "1.23-cgo": {"flags": [PLAIN_DWARF, LEAN], "cgo": True},
+    "1.27-cgo": {"flags": [PLAIN_DWARF, LEAN_NEW], "cgo": True},
 }
 
 
@@ -97,12 +100,17 @@ def maps_of(go):
 
 
 class Scenario:
-    """One way to die. message is what stderr has to say; None: nothing special."""
+    """One way to die. message is what stderr has to say.
 
-    def __init__(self, crash, code, broken=None, message=None, on=None, dumps=("kernel",), gogc="off", large=False):
+    cgo says which binaries have the scenario: "no", those without cgo; "only",
+    those with; "too", all of them. debug is the process's GODEBUG.
+    """
+
+    def __init__(self, crash, code, broken=None, message=None, on=None, dumps=("kernel",), gogc="off", large=False,
+                 debug=None, cgo="no"):
         self.crash, self.code, self.broken, self.message = crash, code, broken, message
-        self.on = on or (lambda go: True)
-        self.dumps, self.gogc, self.large = dumps, gogc, large
+        self.on = lambda go: cgo != ("no" if BINARIES[go].get("cgo") else "only") and (on is None or on(go))
+        self.dumps, self.gogc, self.large, self.debug = dumps, gogc, large, debug
 
 
 ABORT = "SIGABRT: abort"
@@ -110,7 +118,7 @@ SCENARIOS = {
     "zoo": Scenario("other", 0, False, ABORT, dumps=("kernel", "gcore")),
     "zoo-million": Scenario("other", 0, False, ABORT, large=True),
     "damage": Scenario("other", 1, True, ABORT),
-    "fatal-writes": Scenario("map", 1, None, "fatal error: concurrent map writes"),
+    "fatal-writes": Scenario("map", 1, None, "fatal error: concurrent map writes", cgo="too"),
     "fatal-read-write": Scenario("map", 1, None, "fatal error: concurrent map read and map write"),
     "fatal-iter-write": Scenario("map", 1, None, "fatal error: concurrent map iteration and map write"),
     "nil-write": Scenario("map", 1, False, "panic: assignment to entry in nil map"),
@@ -127,26 +135,39 @@ SCENARIOS = {
         on=lambda go: maps_of(go) == "swiss" and minor(go) in ("1.24", "1.25", "1.26"),
     ),
     "live-writers": Scenario("other", 0, False, ABORT, dumps=("kernel", "gcore"), gogc="100"),
+    # Its spinning goroutines are to be found running.
+    "roots": Scenario("other", 0, False, ABORT, dumps=("kernel", "gcore"), debug="asyncpreemptoff=1"),
+    "roots-panic": Scenario("other", 0, False, "panic: the bottom of a deep chain"),
+    "million-maps": Scenario("other", 0, False, ABORT, large=True),
+    "trace-panic": Scenario(
+        "other", 0, False, "panic: runtime error: invalid memory address or nil pointer dereference"
+    ),
+    "trace-throw": Scenario("other", 0, False, "fatal error: sync: unlock of unlocked mutex"),
+    "trace-deadlock": Scenario("other", 0, False, "fatal error: all goroutines are asleep - deadlock!"),
+    "trace-segv": Scenario("other", 0, False, "unexpected fault address 0x123456789028"),
+    "cgo-calls": Scenario("other", 0, False, ABORT, dumps=("kernel", "gcore"), cgo="only"),
+    "cgo-abort": Scenario("other", 0, False, ABORT, cgo="only"),
 }
 
-# The committed set: every binary has a zoo (the stripped one excepted, and
-# 1.23-pie is left out: binaries are what takes the room), every
-# scenario is on a classic and on a Swiss binary where it applies.
+# The committed set: every version has a zoo, every scenario is on a classic and
+# on a Swiss binary where it applies. 1.23-pie, 1.25-noswiss and 1.19-cgo are left
+# out: binaries are what takes the room.
 GOLDEN = {
-    "1.19": "zoo damage fatal-writes fatal-read-write fatal-iter-write nil-write throw-bad-map-state live-writers:gcore",
-    "1.21": "zoo damage unhashable throw-bad-map-state",
-    "1.22": "zoo fatal-writes segv-other live-writers",
-    "1.23": "zoo zoo:gcore damage fatal-writes fatal-read-write fatal-iter-write unhashable panic-other live-writers",
-    "1.24": "zoo damage fatal-writes nil-write throw-small-full",
-    "1.25": "zoo fatal-read-write panic-other throw-small-full live-writers",
-    "1.26": "zoo damage fatal-iter-write segv-other throw-small-full",
-    "1.27": "zoo damage fatal-writes fatal-read-write fatal-iter-write nil-write unhashable segv-other"
-    " live-writers:gcore",
-    "1.24-noswiss": "zoo damage fatal-read-write throw-bad-map-state",
-    "1.25-noswiss": "zoo fatal-iter-write",
-    "1.27-split": "zoo damage fatal-writes",
-    "1.27-pie": "zoo fatal-read-write",
+    "1.19": "zoo fatal-writes nil-write throw-bad-map-state live-writers:gcore roots roots-panic trace-panic",
+    "1.21": "zoo unhashable roots trace-deadlock",
+    "1.22": "zoo segv-other live-writers trace-throw",
+    "1.23": "zoo damage fatal-read-write fatal-iter-write panic-other roots trace-panic trace-segv",
+    "1.24": "zoo throw-small-full roots trace-segv",
+    "1.25": "zoo panic-other roots-panic trace-throw",
+    "1.26": "zoo segv-other throw-small-full roots trace-deadlock",
+    "1.27": "zoo damage fatal-writes fatal-read-write fatal-iter-write nil-write unhashable panic-other"
+    " live-writers live-writers:gcore roots roots-panic trace-panic",
+    "1.24-noswiss": "damage throw-bad-map-state",
+    "1.27-split": "zoo",
+    "1.27-pie": "fatal-read-write",
     "1.27-stripped": "fatal-writes",
+    "1.23-cgo": "cgo-calls",
+    "1.27-cgo": "cgo-calls cgo-abort",
 }
 
 # -------------------------------------------------------------------- plumbing
@@ -241,6 +262,27 @@ def pack(src, dst, digest, level):
         raise Trouble("packing %s: it does not unpack to the same bytes" % os.path.basename(dst))
     os.chmod(tmp, 0o644)  # zstd copies the mode of what it packs
     os.replace(tmp, dst)
+
+
+def keep_text(src, opts, name):
+    """Stores a text, packed if it is long; says under which name."""
+    if os.path.getsize(src) > 8 << 10:
+        name += ".zst"
+        pack(src, os.path.join(opts.out, name), sha256_of(src), opts.level)
+        return name
+    dst = os.path.join(opts.out, name)
+    os.makedirs(os.path.dirname(dst), exist_ok=True)
+    shutil.copyfile(src, dst)
+    os.chmod(dst, 0o644)
+    return name
+
+
+def only_neutral_paths(path):
+    """Last words must not tell where the corpus was made."""
+    with open(path, errors="replace") as f:
+        for at in re.findall(r"(?<![\w.)\]*?])/[\w.][^\s:,)]*", f.read()):
+            if not at.startswith("/tmp/badmap-zoo-"):
+                raise Trouble("stderr has the path %s" % at)
 
 
 # ------------------------------------------------------------------ toolchains
@@ -351,8 +393,12 @@ class Binary:
             if k in os.environ:
                 env[k] = os.environ[k]
         env.update(chain)
+        cgo = self.spec.get("cgo", False)
+        if cgo:
+            need("gcc", "build-essential")
+            env["CC"] = "gcc"
         env.update(
-            CGO_ENABLED="0", GOFLAGS="-mod=mod", GOOS="linux", GOWORK="off",
+            CGO_ENABLED="1" if cgo else "0", GOFLAGS="-mod=mod", GOOS="linux", GOWORK="off",
             GOCACHE=os.path.join(cache, "gocache"), GOPATH=os.path.join(cache, "gopath"),
             GOEXPERIMENT=self.spec.get("experiment", ""),
         )
@@ -377,6 +423,7 @@ class Binary:
             "experiment": self.spec.get("experiment", ""),
             "pie": self.spec.get("pie", False),
             "stripped": self.spec.get("stripped", False),
+            "cgo": self.spec.get("cgo", False),
             "maps": self.maps,
             "size": self.size,
             "sha256": self.sha256,
@@ -465,6 +512,8 @@ class Core:
         os.chmod(zoo, 0o755)
         # A small environment: all of it ends up in the core.
         env = {"GOTRACEBACK": "crash", "GOGC": self.spec.gogc, "PATH": "/usr/bin:/bin"}
+        if self.spec.debug:
+            env["GODEBUG"] = self.spec.debug
         cmd = ["./zoo", "-scenario", self.scenario, "-truth", "truth.json"]
         if self.dump == "gcore":
             cmd += ["-ready", "ready"]
@@ -531,12 +580,11 @@ class Core:
             "sha256": digest,
             "truth": "truth/%s.json" % self.name,
         }
-        if len(text) > 8 << 10:
-            made["truth"] += ".zst"
-            pack(truth, os.path.join(opts.out, made["truth"]), sha256_of(truth), opts.level)
-        else:
-            os.makedirs(os.path.join(opts.out, "truth"), exist_ok=True)
-            shutil.copyfile(truth, os.path.join(opts.out, made["truth"]))
+        made["truth"] = keep_text(truth, opts, made["truth"])
+        words = os.path.join(work, "stderr")
+        if self.dump == "kernel" and os.path.getsize(words) > 0:
+            only_neutral_paths(words)
+            made["stderr"] = keep_text(words, opts, "stderr/%s.txt" % self.name)
         pack(core, os.path.join(opts.out, made["file"]), digest, opts.level)
         self.packed = os.path.getsize(os.path.join(opts.out, made["file"]))
         alive = self.dump == "gcore"
@@ -550,7 +598,10 @@ class Core:
         if opts.keep_unpacked:
             there = os.path.join(opts.out, "unpacked", self.name)
             os.makedirs(there, exist_ok=True)
-            for name, src in (("core", core), ("binary", self.binary.path), ("truth.json", truth)):
+            files = [("core", core), ("binary", self.binary.path), ("truth.json", truth)]
+            if "stderr" in made:
+                files.append(("stderr.txt", words))
+            for name, src in files:
                 # cp keeps the holes; a dump of a living process is mostly holes.
                 run(["cp", "--sparse=always", src, os.path.join(there, name)], "keeping " + self.name)
         self.made = made
@@ -624,7 +675,7 @@ def arguments():
     ap.add_argument("--jobs", metavar="N", type=int, default=1, help="cores to make at the same time (default: 1)")
     ap.add_argument("--tries", metavar="N", type=int, default=5, help="how often to try a scenario (default: 5)")
     ap.add_argument("--level", metavar="N", type=int, default=19, help="compression, 1 to 19 (default: 19)")
-    ap.add_argument("--keep-unpacked", action="store_true", help="also leave core, binary and truth.json in DIR/unpacked/NAME/")
+    ap.add_argument("--keep-unpacked", action="store_true", help="also leave core, binary, truth.json and stderr.txt in DIR/unpacked/NAME/")
     ap.add_argument("--set-core-pattern", action="store_true", help="set kernel.core_pattern to core if it is not")
     ap.add_argument("-v", "--verbose", action="store_true", help="show commands and failed tries")
     opts = ap.parse_args()
@@ -684,7 +735,9 @@ def plan(opts):
 def show_list():
     print("%-14s %-8s %-8s %s" % ("BINARY", "GO", "MAPS", "BUILD"))
     for g, spec in BINARIES.items():
-        flags = (["GOEXPERIMENT=" + spec["experiment"]] if "experiment" in spec else []) + spec["flags"]
+        flags = ["GOEXPERIMENT=" + spec["experiment"]] if "experiment" in spec else []
+        flags += ["CGO_ENABLED=1"] if "cgo" in spec else []
+        flags += spec["flags"]
         print("%-14s %-8s %-8s %s" % (g, TOOLCHAINS[minor(g)][0], maps_of(g), " ".join(flags)))
     print("\n%-20s %-13s %-6s %-6s %s" % ("SCENARIO", "DUMPED BY", "CRASH", "EXIT", "MESSAGE"))
     for name, s in SCENARIOS.items():
@@ -712,6 +765,8 @@ def main():
         need("gcore", "gdb")
     check_kernel(opts.set_core_pattern)
     old_binaries, old_cores = read_manifest(opts.out)
+    if opts.golden:  # nothing that the plan no longer has
+        old_cores = [c for c in old_cores if c["name"] in golden_names()]
 
     failed, binaries, cores = [], [], []
     for g, todo in opts.plan:  # one after the other: go build uses every processor anyway
@@ -747,6 +802,13 @@ def main():
     return 1 if failed else 0
 
 
+def golden_names():
+    return {
+        "go%s-%s%s" % (g, s.partition(":")[0], "-gcore" if s.endswith(":gcore") else "")
+        for g, todo in GOLDEN.items() for s in todo.split()
+    }
+
+
 def check_others(b, todo, old_binaries, old_cores):
     """A rebuilt binary that came out different orphans the cores of the old one."""
     for old in old_binaries:
@@ -763,12 +825,6 @@ def finish(opts, binaries, cores, old_binaries, old_cores):
     all_binaries.update((b.name, b.entry()) for b in binaries)
     all_cores = {c["name"]: c for c in old_cores}
     all_cores.update((c.name, c.made) for c in cores)
-    if opts.golden:  # nothing that the plan no longer has
-        planned = {
-            "go%s-%s%s" % (g, s.partition(":")[0], "-gcore" if s.endswith(":gcore") else "")
-            for g, todo in GOLDEN.items() for s in todo.split()
-        }
-        all_cores = {n: c for n, c in all_cores.items() if n in planned}
     order = ["go" + g for g in BINARIES]
     scen = list(SCENARIOS)
     rank = lambda n: order.index(n) if n in order else len(order)
@@ -776,8 +832,8 @@ def finish(opts, binaries, cores, old_binaries, old_cores):
     cs = sorted(all_cores.values(), key=lambda c: (rank(c["binary"]), scen.index(c["scenario"]) if c["scenario"] in scen else 99, c["dumped"] != "kernel"))
     bs = [b for b in bs if any(c["binary"] == b["name"] for c in cs)]
     write_manifest(opts.out, bs, cs)
-    known = {x["file"] for x in bs + cs} | {c["truth"] for c in cs}
-    for d in ("bin", "cores", "truth"):
+    known = {x["file"] for x in bs + cs} | {c["truth"] for c in cs} | {c["stderr"] for c in cs if "stderr" in c}
+    for d in ("bin", "cores", "truth", "stderr"):
         full = os.path.join(opts.out, d)
         for f in os.listdir(full) if os.path.isdir(full) else []:
             if d + "/" + f not in known:

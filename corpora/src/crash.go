@@ -36,9 +36,9 @@ func prepareRace() {
 // recordRace writes down the quiet maps, the one raced map, and the others.
 func recordRace(m any, held string) {
 	word := wordOfAny(m)
-	noteMap(reflect.TypeOf(m), word, held, "global", []string{"var", "struct"}, []string{"raced"}, "any")
+	noteMap(reflect.TypeOf(m), word, held, wayGlobal, []string{"var", "struct"}, []string{"raced"}, "any")
 	recordQuiet()
-	w := &walker{reach: "global"}
+	w := &walker{way: wayGlobal}
 	w.root("main.raced", &raced)
 	finishTruth()
 }

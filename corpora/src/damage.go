@@ -283,7 +283,7 @@ func runDamage() {
 		t, word, held := admit(w)
 		sum, n := digestMap(t, word)
 		patients = append(patients, patient{w, record{
-			addr: uintptr(word), kind: "map", typ: t, len: noLen, held: held, reach: "global",
+			addr: uintptr(word), kind: "map", typ: t, len: noLen, held: held, way: wayGlobal,
 			through: []string{"var", "struct", "slice"}, state: []string{"damaged"}, expect: "broken",
 			lenBefore: n, digestBefore: hex16(sum),
 		}})
@@ -307,7 +307,7 @@ func runDamage() {
 	}
 	recordDonors()
 	recordQuiet()
-	w := &walker{reach: "global"}
+	w := &walker{way: wayGlobal}
 	w.root("main.ward", &ward)
 	finishTruth()
 	wait()
@@ -323,7 +323,7 @@ func donor(n int) (reflect.Type, unsafe.Pointer) {
 
 func recordDonors() {
 	for i, m := range ward.donors {
-		noteMap(reflect.TypeOf(m), wordOf(m), "main.ward.donors["+strconv.Itoa(i)+"]", "global",
+		noteMap(reflect.TypeOf(m), wordOf(m), "main.ward.donors["+strconv.Itoa(i)+"]", wayGlobal,
 			[]string{"var", "struct", "slice"}, []string{"donor"}, "any")
 	}
 }

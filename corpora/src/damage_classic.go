@@ -283,7 +283,7 @@ func runBadMapState() {
 	}
 	truthSeen.add(uintptr(word))
 	note(record{
-		addr: uintptr(word), kind: "map", typ: t, len: noLen, held: held, reach: "global",
+		addr: uintptr(word), kind: "map", typ: t, len: noLen, held: held, way: wayGlobal,
 		through: []string{"var", "struct", "slice"}, state: []string{"damaged", "mid-grow"}, expect: "any",
 		lenBefore: n, digestBefore: hex16(sum), damage: d,
 	})

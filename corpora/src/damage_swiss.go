@@ -245,7 +245,7 @@ func runSmallFull() {
 	}
 	truthSeen.add(uintptr(word))
 	note(record{
-		addr: uintptr(word), kind: "map", typ: t, len: noLen, held: held, reach: "global",
+		addr: uintptr(word), kind: "map", typ: t, len: noLen, held: held, way: wayGlobal,
 		through: []string{"var", "struct", "slice"}, state: []string{"damaged", "small"}, expect: "any",
 		lenBefore: n, digestBefore: hex16(sum), damage: d,
 	})

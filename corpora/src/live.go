@@ -29,7 +29,7 @@ func runLiveWriters() {
 	}{
 		{busy.ints, "ints"}, {busy.strings, "strings"}, {busy.structs, "structs"}, {busy.small, "small"}, {busy.cleared, "cleared"},
 	} {
-		noteMap(reflect.TypeOf(b.m), wordOfAny(b.m), "main.busy."+b.held, "global", []string{"var", "struct"}, []string{"busy"}, "mid-write-possible")
+		noteMap(reflect.TypeOf(b.m), wordOfAny(b.m), "main.busy."+b.held, wayGlobal, []string{"var", "struct"}, []string{"busy"}, "mid-write-possible")
 	}
 	recordQuiet()
 	finishTruth()

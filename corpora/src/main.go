@@ -41,7 +41,14 @@ func scenarios() []scenario {
 		{"segv-other", runSegvOther},
 		{"live-writers", runLiveWriters},
 		{"damage", runDamage},
-	}, kindScenarios()...)
+		{"roots", runRoots},
+		{"roots-panic", runRootsPanic},
+		{"million-maps", runManyMaps},
+		{"trace-panic", runTracePanic},
+		{"trace-throw", runTraceThrow},
+		{"trace-deadlock", runTraceDeadlock},
+		{"trace-segv", runTraceSegv},
+	}, append(kindScenarios(), cgoScenarios()...)...)
 }
 
 func main() {
@@ -69,6 +76,8 @@ func main() {
 				usage("-n wants a number")
 			}
 			sizeFlag = n
+		case "-selftest":
+			selfTestFlag = true
 		case "-version":
 			say(runtime.Version() + " " + mapKind)
 			return
@@ -95,6 +104,6 @@ func main() {
 
 func usage(why string) {
 	complain("zoo: " + why)
-	complain("usage: zoo -scenario NAME -truth FILE [-ready FILE] [-only KIND] [-n N] | -list | -version")
+	complain("usage: zoo -scenario NAME -truth FILE [-ready FILE] [-only KIND] [-n N] [-selftest] | -list | -version")
 	syscall.Exit(2)
 }

@@ -45,7 +45,7 @@ func runMillion() {
 		million.small[i] = map[int]int{i: i}
 	}
 	prepare()
-	w := &walker{reach: "global"}
+	w := &walker{way: wayGlobal}
 	w.root("main.million", &million)
 	recordQuiet()
 	finishTruth()

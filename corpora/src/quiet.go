@@ -66,7 +66,7 @@ func prepare() {
 
 // recordQuiet writes down the quiet maps.
 func recordQuiet() {
-	w := &walker{reach: "global"}
+	w := &walker{way: wayGlobal}
 	w.root("main.quiet", &quiet)
 	w.root("main.initMap", &initMap)
 	recordReceiver(w, quiet.method, "main.quiet.method.(func).R", true)

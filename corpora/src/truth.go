@@ -28,7 +28,7 @@ type record struct {
 	typ          reflect.Type
 	len          int
 	held         string
-	reach        string
+	way          *way
 	through      []string // kinds of the steps of held, "var" first
 	digest       string
 	state        []string
@@ -72,7 +72,11 @@ func note(r record) {
 	b = append(b, `,"held":`...)
 	b = appendQuoted(b, r.held)
 	b = append(b, `,"reach":`...)
-	b = appendQuoted(b, r.reach)
+	b = appendQuoted(b, r.way.reach)
+	b = append(b, `,"found_by":`...)
+	b = appendStrings(b, foundBy(r.way, r.through, r.state))
+	b = append(b, `,"reachable":`...)
+	b = appendQuoted(b, r.way.reachable)
 	b = append(b, `,"via":`...)
 	b = appendQuoted(b, r.through[len(r.through)-1])
 	b = append(b, `,"through":`...)
@@ -115,9 +119,9 @@ func note(r record) {
 
 // noteMap records one map word (nil included) unless its map is known already.
 // It says whether the map is new, so that a walker goes on into its entries.
-func noteMap(t reflect.Type, word unsafe.Pointer, held, reach string, through, labels []string, expect string) bool {
+func noteMap(t reflect.Type, word unsafe.Pointer, held string, how *way, through, labels []string, expect string) bool {
 	r := record{
-		addr: uintptr(word), kind: "map", typ: t, held: held, reach: reach,
+		addr: uintptr(word), kind: "map", typ: t, held: held, way: how,
 		through: through, expect: expect,
 	}
 	r.state = append(r.state, labels...)
@@ -190,7 +194,7 @@ func typeLabels(t reflect.Type) (l []string) {
 
 // finishTruth writes the file and forgets the bookkeeping.
 func finishTruth() {
-	b := make([]byte, 0, len(truthText)+1<<10)
+	b := make([]byte, 0, len(truthText)+4<<10)
 	b = append(b, `{"schema":"badmap-truth/1","go":`...)
 	b = appendQuoted(b, runtime.Version())
 	b = append(b, `,"goos":`...)
@@ -203,7 +207,11 @@ func finishTruth() {
 	b = appendQuoted(b, scenarioName)
 	b = append(b, ",\"maps\":[\n"...)
 	b = append(b, truthText...)
-	b = append(b, "\n]}\n"...)
+	b = append(b, "\n]"...)
+	if tallies != nil {
+		b = appendTallies(b)
+	}
+	b = append(b, "}\n"...)
 	writeFile(truthFile, b)
 	wipe(b) // the core is not to contain the answers
 	wipe(truthText)
@@ -214,21 +222,15 @@ func finishTruth() {
 // wantStates fails the scenario if a wanted kind of map did not come about.
 func wantStates(labels ...string) {
 	for _, l := range labels {
-		found := false
-		for _, s := range stateSeen {
-			found = found || s == l
-		}
-		if !found {
+		if !hasWord(stateSeen, l) {
 			fail("no map in state " + l)
 		}
 	}
 }
 
 func addWord(list []string, w string) []string {
-	for _, s := range list {
-		if s == w {
-			return list
-		}
+	if hasWord(list, w) {
+		return list
 	}
 	return append(list[:len(list):len(list)], w)
 }

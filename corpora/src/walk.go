@@ -13,7 +13,7 @@ import (
 )
 
 type walker struct {
-	reach   string
+	way     *way
 	tidy    bool // collect garbage on the way, to keep the core small
 	visited addrSet
 }
@@ -116,7 +116,7 @@ func (w *walker) walkMap(p place) {
 	if w.tidy && truthCount%50 == 0 {
 		runtime.GC()
 	}
-	if !noteMap(p.typ, word, p.path, w.reach, p.through, p.labels, "ok") {
+	if !noteMap(p.typ, word, p.path, w.way, p.through, p.labels, "ok") {
 		return
 	}
 	w.walkEntries(p, word)
@@ -149,7 +149,7 @@ func (w *walker) walkSyncMap(p place) {
 		return true
 	})
 	note(record{
-		addr: uintptr(p.at), kind: "syncmap", typ: p.typ, len: n, held: p.path, reach: w.reach,
+		addr: uintptr(p.at), kind: "syncmap", typ: p.typ, len: n, held: p.path, way: w.way,
 		through: p.through, digest: hex16(sum), state: append(append([]string{}, p.labels...), sizeLabel(n)), expect: "ok",
 	})
 	p.labels = nil

@@ -79,7 +79,7 @@ func buildZoo() {
 // recordZoo writes the truth about the maps of the package variables first,
 // then about the hidden ones.
 func recordZoo() {
-	w := &walker{reach: "global", tidy: true}
+	w := &walker{way: wayGlobal, tidy: true}
 	w.root("main.plainMap", &plainMap)
 	w.root("main.nilMap", &nilMap)
 	w.root("main.initMap", &initMap)

@@ -27,7 +27,7 @@ func (h *hidden) build() {
 // record makes the maps that a garbage collection would not spare, and writes
 // all hidden maps down. No collection may follow.
 func (h *hidden) record(w *walker, path string) {
-	wc := &walker{reach: "cap"}
+	wc := &walker{way: wayCap}
 	full := h.beyond[:cap(h.beyond)]
 	for i := len(h.beyond); i < len(full); i++ {
 		wc.walk(place{
@@ -35,20 +35,20 @@ func (h *hidden) record(w *walker, path string) {
 			path + ".beyond[:cap][" + string(rune('0'+i)) + "]", []string{"var", "struct", "slice", "cap"}, nil,
 		})
 	}
-	wu := &walker{reach: "unsafe"}
-	hide := func(m any, held string) unsafe.Pointer {
+	wu, ww := &walker{way: wayUnsafe}, &walker{way: wayUintptr}
+	hide := func(wu *walker, m any, held string) unsafe.Pointer {
 		t, word := reflect.TypeOf(m), wordOfAny(m)
 		wu.walk(place{t, unsafe.Pointer(&word), held, []string{"var", "struct", "unsafe"}, nil})
 		return word
 	}
-	h.pointer = hide(map[string]int{"unsafe.Pointer": 1}, path+".pointer")
+	h.pointer = hide(wu, map[string]int{"unsafe.Pointer": 1}, path+".pointer")
 	m := map[int]string{1: "variable behind unsafe.Pointer"}
 	p := &m
 	h.toVar = unsafe.Pointer(p)
-	hide(m, path+".toVar.(*map[int]string)")
-	h.word = uintptr(hide(map[uint64]int{1: 1}, path+".word"))
+	hide(wu, m, path+".toVar.(*map[int]string)")
+	h.word = uintptr(hide(ww, map[uint64]int{1: 1}, path+".word"))
 	for i := 0; i < 3; i++ {
-		h.words = append(h.words, uintptr(hide(fill(5*i+1, str, same), path+".words["+string(rune('0'+i))+"]")))
+		h.words = append(h.words, uintptr(hide(ww, fill(5*i+1, str, same), path+".words["+string(rune('0'+i))+"]")))
 	}
 	hold := newHolder(203)
 	h.struct_ = unsafe.Pointer(hold)
@@ -60,7 +60,7 @@ func wordOfAny(m any) unsafe.Pointer { return (*[2]unsafe.Pointer)(unsafe.Pointe
 
 //go:noinline
 func makeGarbage() {
-	wg := &walker{reach: "garbage"}
+	wg := &walker{way: wayGarbage}
 	litter := func(m any, name string) {
 		word := wordOfAny(m)
 		wg.walk(place{reflect.TypeOf(m), unsafe.Pointer(&word), "garbage " + name, []string{"none", "garbage"}, nil})
@@ -91,7 +91,7 @@ func (h *hidden) parkStacks() {
 // recordStacks reads the maps of the parked goroutines. Their stacks stay
 // where they are as long as no collection runs.
 func (h *hidden) recordStacks() {
-	ws := &walker{reach: "stack"}
+	ws := &walker{way: wayStack}
 	look := func(i int, t reflect.Type, held string) {
 		word := *(*unsafe.Pointer)(unsafe.Pointer(&h.stackVar[i]))
 		if word == nil {
