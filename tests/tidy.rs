@@ -39,7 +39,7 @@ const DOORS: [(&str, &[&str]); 18] = [
     ("indicatif", &["cli/"]),
     ("anyhow", &["cli/"]),
     ("blake3", &["survey/redact.rs"]),
-    ("rayon", &["dwarf/", "survey/"]),
+    ("rayon", &["dwarf/", "find/", "survey/"]),
     ("boxcar", &["types/"]),
     ("thiserror", &[""]),
     ("insta", &[""]), // unit tests of renderers keep their snapshots beside them
@@ -116,11 +116,12 @@ fn files(dir: &Path, test: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
     paths.sort();
     for path in paths {
+        let name = path.file_name().unwrap_or_default();
+        if name == "target" || name == ".git" {
+            continue; // `.git` is a file where the tree is a worktree
+        }
         if path.is_dir() {
-            let name = path.file_name().unwrap_or_default();
-            if name != "target" && name != ".git" {
-                out.extend(files(&path, test));
-            }
+            out.extend(files(&path, test));
         } else if test(&path) {
             out.push(path);
         }

@@ -97,6 +97,14 @@ fn run<const N: usize>(bytes: &[u8], off: usize) -> Option<[u8; N]> {
     bytes.get(off..off.checked_add(N)?)?.try_into().ok()
 }
 
+/// The words at these byte offsets as bits: bit i is word i. Offsets from word 64 on are left out.
+pub fn word_mask<'o>(offsets: impl IntoIterator<Item = &'o u64>, word: u64) -> u64 {
+    offsets
+        .into_iter()
+        .filter_map(|off| 1u64.checked_shl(u32::try_from(off.checked_div(word)?).ok()?))
+        .fold(0, |mask, bit| mask | bit)
+}
+
 /// Whether every byte is zero; an empty slice is all zero. Looks at blocks as a whole, which compiles
 /// to wide instructions, and stops at the first block with a bit in it.
 pub fn all_zero(bytes: &[u8]) -> bool {
@@ -128,6 +136,13 @@ mod tests {
     fn reads_beyond_the_end_are_none() {
         assert_eq!(Abi::AMD64.u64(&[0; 7], 0), None);
         assert_eq!(Abi::AMD64.u16(&[0; 7], usize::MAX), None);
+    }
+
+    #[test]
+    fn words_become_bits() {
+        assert_eq!(word_mask(&[16, 24, 40], 8), 0b10_1100);
+        assert_eq!(word_mask(&[0, 512, u64::MAX], 8), 1);
+        assert_eq!(word_mask(&[8], 0), 0);
     }
 
     #[test]

@@ -38,6 +38,18 @@ pub const MAX_TYPE_DEPTH: u32 = 200;
 /// `mheap`, has some thousands.
 pub const MAX_TYPE_WEIGHT: u32 = 1 << 18;
 
+/// Variables looked at in one function, those of functions inlined into it too. The largest functions
+/// that generators write have some thousands.
+pub const MAX_LOCALS: u64 = 1 << 14;
+
+/// Entries of location and range lists looked at for one program counter, all variables and blocks
+/// together: 64 for each of the most variables there can be.
+pub const MAX_LIST_ENTRIES: u64 = 1 << 20;
+
+/// Operations of one location. A variable in pieces needs two for each word; Go keeps no more than
+/// a few dozen words of one in registers and stack slots of their own.
+pub const MAX_LOCATION_OPS: u32 = 1024;
+
 /// Elements of one slice, array or channel buffer that are followed in search of maps.
 pub const MAX_ELEMENTS: u64 = 1 << 32;
 
@@ -60,8 +72,31 @@ pub const MAX_NAME: u64 = 1 << 20;
 /// Bytes of the fatal message that are shown.
 pub const MAX_MESSAGE: usize = 4096;
 
-/// Goroutines looked at for a panic.
+/// Goroutines that are looked at, whatever the list claims; each takes some 400 bytes of the core.
 pub const MAX_GOROUTINES: u64 = 50_000_000;
+
+/// Threads that are looked at: the kernel's own limit on process ids is 2^22.
+pub const MAX_THREADS: usize = 1 << 22;
+
+/// Frames of one stack that are unwound. The runtime stops a stack at 1 GB (`runtime/proc.go`,
+/// `maxstacksize`), and the smallest frame of a recursion has 16 bytes or more.
+pub const MAX_FRAMES: usize = 1 << 22;
+
+/// Frames of all stacks together, however small the core.
+pub const MIN_ALL_FRAMES: u64 = 1 << 20;
+
+/// Bytes of the core per frame beyond `MIN_ALL_FRAMES`: as many as the smallest frame of a recursion
+/// has. More frames than that lie on stacks that share their memory, which no sound process has.
+pub const BYTES_PER_FRAME: u64 = 16;
+
+/// Functions inlined into each other at one place.
+pub const MAX_INLINE_DEPTH: u32 = 256;
+
+/// Bytes of a function's or file's name in the function tables.
+pub const MAX_SYMBOL: usize = 1 << 16;
+
+/// Words, or stack objects, that the compiler's own tables may describe for one frame.
+pub const MAX_FUNCDATA: u64 = 1 << 24;
 
 /// Findings kept in full for one rule on one map; beyond it they are only counted.
 pub const MAX_FINDINGS_PER_RULE: usize = 16;
@@ -71,3 +106,17 @@ pub const MAX_GAPS: usize = 16;
 
 /// Bytes of a key shown as clear text.
 pub const MAX_KEY_TEXT: usize = 64;
+
+/// Spans of one heap: 2^26 pages of 8 KiB are 512 GiB in the smallest spans there are.
+pub const MAX_SPANS: u64 = 1 << 26;
+
+/// Pages of a span of small objects: the largest in any version has 10.
+/// Source: `runtime/sizeclasses.go`, `class_to_allocnpages`.
+pub const MAX_CLASS_PAGES: u64 = 64;
+
+/// Size classes: 68 in every version; a class has 7 bits.
+pub const MAX_SIZE_CLASSES: u64 = 128;
+
+/// Finalizers, cleanups, profile records and the like that are looked at: each takes at least 16
+/// bytes, so a core with more has a gigabyte of them.
+pub const MAX_SPECIALS: usize = 1 << 26;

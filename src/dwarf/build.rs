@@ -3,6 +3,7 @@
 //! cannot be understood is opaque, never an error.
 
 use crate::dwarf::index::DwarfIndex;
+use crate::dwarf::index::KIND_MAP;
 use crate::dwarf::index::go;
 use crate::dwarf::index::number;
 use crate::dwarf::index::reference;
@@ -30,7 +31,6 @@ mod kind {
     pub(super) const CHAN: u64 = 18;
     pub(super) const FUNC: u64 = 19;
     pub(super) const INTERFACE: u64 = 20;
-    pub(super) const MAP: u64 = 21;
     pub(super) const SLICE: u64 = 23;
     pub(super) const STRING: u64 = 24;
     pub(super) const UNSAFE_POINTER: u64 = 26;
@@ -92,7 +92,7 @@ impl<'d> DwarfTypes<'d> {
                         .is_some_and(|t| t.name() == b"runtime.eface");
                     (Kind::Interface { empty }, word.saturating_mul(2))
                 }
-                kind::MAP => (
+                KIND_MAP => (
                     Kind::Map {
                         key: die.ty(go::KEY)?,
                         elem: die.ty(go::ELEM)?,

@@ -8,6 +8,7 @@ use crate::dwarf::index::FunctionDie;
 use crate::dwarf::index::go;
 use crate::dwarf::index::number;
 use crate::dwarf::index::reference;
+use crate::dwarf::location::Place;
 use crate::dwarf::sections::Reader;
 use crate::types::graph::TypeId;
 use gimli::AttributeValue;
@@ -25,6 +26,8 @@ pub struct Capture {
     pub off: u64,
 }
 
+/// `call rel32` of amd64. Source: the Intel SDM, volume 2, `CALL`.
+const CALL: u8 = 0xe8;
 /// Bytes at the start of a function in which the context register still holds the closure object.
 const ENTRY: u64 = 128;
 
@@ -56,6 +59,48 @@ impl DwarfIndex<'_> {
                 self.capture(die, unit, off)
             });
         }
+        out.sort_by_key(|c| c.off);
+        out.dedup_by_key(|c| c.off);
+        out
+    }
+
+    /// What the wrapper of a go or defer statement, whose code begins at `entry`, captured to pass it on:
+    /// the compiler makes a closure of `go f(x)` and gives its variables no names. What it loads from the
+    /// closure object into argument registers is what the function that it calls gets as arguments.
+    /// Source: `cmd/compile/internal/walk/order.go`, `wrapGoDefer` (later `typecheck`, `tryWrapCall`), from
+    /// go1.17; amd64. The caller must know that there is a closure object, and how large it is.
+    pub fn passed_on(&self, entry: LinkAddr, code: &[u8]) -> Vec<Capture> {
+        let call = |at: usize| {
+            let rest = code.get(at..)?.strip_prefix(&[CALL])?;
+            let by = i64::from(i32::from_le_bytes(*rest.first_chunk()?));
+            let behind = entry
+                .0
+                .checked_add(u64::try_from(at).ok()?)?
+                .checked_add(5)?;
+            let callee = LinkAddr(behind.checked_add_signed(by)?);
+            let name = self.function_named_at(callee)?;
+            (!name.starts_with("runtime.")).then_some((at, callee))
+        };
+        let Some((at, callee)) = (0..code.len()).find_map(call) else {
+            return Vec::new();
+        };
+        let before = code.get(..at).unwrap_or_default();
+        let mut out: Vec<Capture> = self
+            .locals(callee)
+            .into_iter()
+            .filter(|l| l.parameter)
+            .filter_map(|l| {
+                let first = l.pieces.first().filter(|p| p.off == 0)?;
+                let Place::Register(register) = first.place else {
+                    return None;
+                };
+                Some(Capture {
+                    name: l.name,
+                    ty: l.ty,
+                    off: loaded_from_context(before, register)?,
+                })
+            })
+            .collect();
         out.sort_by_key(|c| c.off);
         out.dedup_by_key(|c| c.off);
         out

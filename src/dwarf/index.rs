@@ -14,6 +14,12 @@ use rayon::prelude::IntoParallelIterator;
 use rayon::prelude::ParallelIterator;
 use std::path::Path;
 
+/// reflect's kind of a map, as `DW_AT_go_kind` gives it. Source: `internal/abi/type.go`, `Map`, all versions.
+pub(crate) const KIND_MAP: u64 = 21;
+
+/// DIEs that stand for one another that are followed. Go writes one; a damaged file may write a ring.
+pub(crate) const MAX_ORIGINS: u32 = 4;
+
 /// Go's own attributes. Source: `cmd/internal/dwarf/dwarf.go`, `DW_AT_go_*`, all versions.
 pub(crate) mod go {
     use gimli::DwAt;
@@ -74,6 +80,10 @@ pub struct DwarfIndex<'d> {
     pub(crate) types: Vec<TypeDie<'d>>,
     /// (offset of the descriptor from `moduledata.types`, index into `types`), ascending.
     by_runtime_type: Vec<(u64, u32)>,
+    /// Indices into `types` of the types of kind map, ascending.
+    map_types: Vec<u32>,
+    /// Constants of package runtime, by name.
+    constants: Vec<(&'d [u8], i64)>,
     /// Package variables of Go code, by name.
     variables: Vec<Variable>,
     /// By entry address.
@@ -90,6 +100,8 @@ pub struct DwarfIndex<'d> {
 struct UnitScan<'d> {
     types: Vec<TypeDie<'d>>,
     runtime_types: Vec<(u64, usize)>,
+    map_types: Vec<usize>,
+    constants: Vec<(&'d [u8], i64)>,
     variables: Vec<(String, LinkAddr, usize)>,
     functions: Vec<FunctionDie>,
     damaged: bool,
@@ -131,6 +143,8 @@ impl<'d> DwarfIndex<'d> {
             units,
             types: Vec::new(),
             by_runtime_type: Vec::new(),
+            map_types: Vec::new(),
+            constants: Vec::new(),
             variables: Vec::new(),
             functions: Vec::new(),
             version,
@@ -139,9 +153,12 @@ impl<'d> DwarfIndex<'d> {
         };
         let mut found = Vec::new();
         let mut described = Vec::new();
+        let mut maps = Vec::new();
         for scan in scans {
             out.types.extend(scan.types);
             described.extend(scan.runtime_types);
+            maps.extend(scan.map_types);
+            out.constants.extend(scan.constants);
             found.extend(scan.variables);
             out.functions.extend(scan.functions);
             out.damaged_units = out.damaged_units.saturating_add(u64::from(scan.damaged));
@@ -153,6 +170,9 @@ impl<'d> DwarfIndex<'d> {
             .filter_map(|(rt, off)| Some((rt, out.type_at(off)?)))
             .collect();
         out.by_runtime_type.sort_unstable();
+        out.map_types = maps.into_iter().filter_map(|m| out.type_at(m)).collect();
+        out.map_types.sort_unstable();
+        out.constants.sort_unstable();
         out.variables = found
             .into_iter()
             .filter_map(|(name, addr, off)| {
@@ -172,6 +192,25 @@ impl<'d> DwarfIndex<'d> {
     pub(crate) fn type_at(&self, off: usize) -> Option<u32> {
         let i = self.types.binary_search_by_key(&off, |t| t.off).ok()?;
         u32::try_from(i).ok()
+    }
+
+    /// The type that a variable's `DW_AT_type` leads to. In generic code that may be a typedef inside the
+    /// function, which says by `DW_AT_go_dict_index` where the real type is to be looked up; the type it
+    /// stands for is the shape, with the same layout. Source: `cmd/internal/dwarf/dwarf.go`,
+    /// `DW_ABRV_DICT_INDEX`, from go1.18 on.
+    pub(crate) fn type_of_variable(&self, mut off: usize) -> Option<u32> {
+        for _ in 0..MAX_ORIGINS {
+            if let Some(known) = self.type_at(off) {
+                return Some(known);
+            }
+            let unit_no = self.unit_at(off)?;
+            let entry = self.entry(unit_no, off)?;
+            if entry.tag() != gimli::DW_TAG_typedef {
+                return None;
+            }
+            off = reference(&entry.attr_value(gimli::DW_AT_type)?, self.unit(unit_no)?)?;
+        }
+        None
     }
 
     /// The type whose descriptor lies `off` bytes behind `moduledata.types`.
@@ -213,6 +252,25 @@ impl<'d> DwarfIndex<'d> {
             .is_some_and(|e| e.tag() == gimli::DW_TAG_typedef)
     }
 
+    /// The types of kind map, named ones too, as indices into the types: ascending.
+    pub fn map_types(&self) -> impl Iterator<Item = u32> + '_ {
+        self.map_types.iter().copied()
+    }
+
+    /// The value of an integer constant of package runtime, e.g. `runtime._PageSize`; those of other
+    /// packages are not kept. Unsigned ones above the range of int64 come out negative, as the compiler
+    /// writes them.
+    /// Source: `cmd/compile/internal/gc/obj.go`, `dumpGlobalConst`, all versions.
+    pub fn constant(&self, name: &str) -> Option<i64> {
+        let i = self
+            .constants
+            .partition_point(|(n, _)| *n < name.as_bytes());
+        self.constants
+            .get(i)
+            .filter(|(n, _)| *n == name.as_bytes())
+            .map(|(_, value)| *value)
+    }
+
     /// The package variables, by name.
     pub fn variables(&self) -> &[Variable] {
         &self.variables
@@ -222,6 +280,11 @@ impl<'d> DwarfIndex<'d> {
     pub fn variable(&self, name: &str) -> Option<&Variable> {
         let i = self.variables.partition_point(|v| v.name.as_str() < name);
         self.variables.get(i).filter(|v| v.name == name)
+    }
+
+    /// The first instruction of every function, ascending.
+    pub fn entries(&self) -> impl Iterator<Item = LinkAddr> + '_ {
+        self.functions.iter().map(|f| f.entry)
     }
 
     /// The name of the function whose code an instruction belongs to: the last one that begins at or
@@ -244,21 +307,36 @@ impl<'d> DwarfIndex<'d> {
     }
 
     fn function_name(&self, f: &FunctionDie) -> Option<String> {
-        let mut entry = self.entry(f.unit, f.off)?;
-        // A function that is also inlined elsewhere keeps its name in its abstract instance.
-        for _ in 0..4 {
-            let unit = self.unit(f.unit)?;
+        self.name_of(f.unit, f.off)
+    }
+
+    /// The name of a DIE. One that stands for another (a function that is also inlined elsewhere, or a
+    /// place where it was inlined) has its name in the abstract instance, perhaps of another unit.
+    pub(crate) fn name_of(&self, mut unit_no: u32, mut off: usize) -> Option<String> {
+        for _ in 0..MAX_ORIGINS {
+            let (unit, entry) = (self.unit(unit_no)?, self.entry(unit_no, off)?);
             if let Some(name) = entry.attr_value(gimli::DW_AT_name) {
                 let name = self.dwarf.attr_string(unit, name).ok()?;
                 return Some(String::from_utf8_lossy(name.slice()).into_owned());
             }
-            let off = reference(&entry.attr_value(gimli::DW_AT_abstract_origin)?, unit)?;
-            entry = self.units.iter().find_map(|u| {
-                u.entry(gimli::DebugInfoOffset(off).to_unit_offset(&u.header)?)
-                    .ok()
-            })?;
+            off = reference(&entry.attr_value(gimli::DW_AT_abstract_origin)?, unit)?;
+            unit_no = self.unit_at(off)?;
         }
         None
+    }
+
+    /// The unit, by position, in which an offset of `.debug_info` lies.
+    pub(crate) fn unit_at(&self, off: usize) -> Option<u32> {
+        // The units are in the order of the section; those of other languages are left out.
+        let behind = self.units.partition_point(|u| {
+            u.header
+                .debug_info_offset()
+                .is_some_and(|start| start.0 <= off)
+        });
+        let i = behind.checked_sub(1)?;
+        let header = &self.units.get(i)?.header;
+        gimli::DebugInfoOffset(off).to_unit_offset(header)?;
+        u32::try_from(i).ok()
     }
 
     /// The DIE at an offset of `.debug_info`.
@@ -324,9 +402,7 @@ fn scan_entries<'d>(
             continue;
         };
         let tag = abbrev.tag();
-        if depth != 1
-            || !(is_type(tag) || tag == gimli::DW_TAG_variable || tag == gimli::DW_TAG_subprogram)
-        {
+        if depth != 1 || !(is_type(tag) || is_noted(tag)) {
             entries.skip_attributes(abbrev.attributes())?;
             continue;
         }
@@ -344,6 +420,12 @@ fn scan_entries<'d>(
             if die.runtime_type != 0 {
                 scan.runtime_types.push((die.runtime_type, off));
             }
+            if die.kind == KIND_MAP {
+                scan.map_types.push(off);
+            }
+        } else if tag == gimli::DW_TAG_constant {
+            let kept = die.constant.filter(|_| die.name.starts_with(b"runtime."));
+            scan.constants.extend(kept.map(|value| (die.name, value)));
         } else if let (true, Some(addr), Some(ty)) =
             (tag == gimli::DW_TAG_variable, die.location, die.ty)
         {
@@ -367,7 +449,9 @@ fn scan_entries<'d>(
 #[derive(Default)]
 struct Die<'d> {
     name: &'d [u8],
+    kind: u64,
     runtime_type: u64,
+    constant: Option<i64>,
     location: Option<u64>,
     ty: Option<usize>,
     low_pc: Option<u64>,
@@ -388,6 +472,8 @@ impl<'d> Die<'d> {
                     .map(|s| s.slice())
                     .unwrap_or_default()
             }
+            go::KIND => self.kind = number(&value).unwrap_or(0),
+            gimli::DW_AT_const_value => self.constant = value.sdata_value(),
             go::RUNTIME_TYPE => self.runtime_type = number(&value).unwrap_or(0),
             gimli::DW_AT_type => self.ty = reference(&value, unit),
             gimli::DW_AT_low_pc => self.low_pc = dwarf.attr_address(unit, value).ok().flatten(),
@@ -421,6 +507,8 @@ pub(crate) fn reference(
     unit: &Unit<Reader<'_>>,
 ) -> Option<usize> {
     match value {
+        // gimli adds without looking
+        AttributeValue::UnitRef(off) if !off.is_in_bounds(&unit.header) => None,
         AttributeValue::UnitRef(off) => off.to_debug_info_offset(&unit.header).map(|o| o.0),
         AttributeValue::DebugInfoRef(off) => Some(off.0),
         _ => None,
@@ -437,5 +525,13 @@ fn is_type(tag: gimli::DwTag) -> bool {
             | gimli::DW_TAG_typedef
             | gimli::DW_TAG_subroutine_type
             | gimli::DW_TAG_unspecified_type
+    )
+}
+
+/// What the pass notes of a unit beside its types.
+fn is_noted(tag: gimli::DwTag) -> bool {
+    matches!(
+        tag,
+        gimli::DW_TAG_variable | gimli::DW_TAG_subprogram | gimli::DW_TAG_constant
     )
 }

@@ -9,6 +9,7 @@ use crate::base::fault::Fault;
 use crate::base::fault::Why;
 use crate::file::binary::Binary;
 use crate::file::corefile::CoreFile;
+use crate::process::notes::Notes;
 use std::borrow::Cow;
 
 /// The memory of the dead process.
@@ -19,6 +20,9 @@ pub struct Memory<'a> {
     core: &'a [u8],
     /// Ascending, not overlapping, none empty.
     pieces: Vec<Piece<'a>>,
+    /// Files that the process had mapped, by the core's own list: gdb leaves out of a core what can be
+    /// read from a file, segment and all. Ascending, not overlapping; used while the pieces are laid.
+    files: Vec<AddrRange>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +92,7 @@ impl<'a> Memory<'a> {
             abi: core.abi,
             core: core.bytes,
             pieces: Vec::with_capacity(segments.len().saturating_mul(2)),
+            files: mapped_files(core),
         };
         let mut last = Addr(0);
         for s in &segments {
@@ -223,7 +228,25 @@ impl<'a> Memory<'a> {
 
     fn absent(&mut self, range: AddrRange, kind: Uncovered) {
         let why = match kind {
-            Uncovered::NoSegment => return, // not mapped: found by the absence of a piece
+            Uncovered::NoSegment => {
+                // Not mapped, which is found by the absence of a piece; unless a file was.
+                let first = self.files.partition_point(|f| f.end <= range.start);
+                let files: Vec<AddrRange> = self
+                    .files
+                    .iter()
+                    .skip(first)
+                    .take_while(|f| f.start < range.end)
+                    .copied()
+                    .collect();
+                for f in files {
+                    let part = AddrRange {
+                        start: f.start.max(range.start),
+                        end: f.end.min(range.end),
+                    };
+                    self.push(part, Content::Absent(Why::OtherFile), part.start);
+                }
+                return;
+            }
             Uncovered::ReadOnly { file_backed: true } => Why::OtherFile,
             Uncovered::ReadOnly { file_backed: false } | Uncovered::Writable => Why::NotDumped,
         };
@@ -465,6 +488,20 @@ impl<'a> Memory<'a> {
     }
 }
 
+/// The ranges of the core's list of mapped files (NT_FILE), joined where they touch.
+fn mapped_files(core: &CoreFile<'_>) -> Vec<AddrRange> {
+    let mut files: Vec<AddrRange> = Notes::read(core).files.iter().map(|f| f.range).collect();
+    files.sort_unstable();
+    let mut out: Vec<AddrRange> = Vec::new();
+    for f in files {
+        match out.last_mut() {
+            Some(last) if f.start <= last.end => last.end = last.end.max(f.end),
+            _ => out.push(f),
+        }
+    }
+    out
+}
+
 /// What is known of memory for which the core holds no bytes.
 #[derive(Clone, Copy)]
 enum Uncovered {
@@ -474,4 +511,40 @@ enum Uncovered {
     ReadOnly { file_backed: bool },
     /// A segment the process could write: what the file holds is stale.
     Writable,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::corefile::Machine;
+    use crate::file::corefile::Note;
+
+    /// gdb leaves out of a core what can be read from a file: no segment is there at all. Seen with the
+    /// go command, which keeps strings in index files that it maps.
+    #[test]
+    fn a_mapped_file_that_the_core_leaves_out_is_memory_all_the_same() {
+        let mut files: Vec<u8> = [1u64, 4096, 0x5000, 0x7000, 0]
+            .iter()
+            .flat_map(|w| w.to_le_bytes())
+            .collect();
+        files.extend(b"/index\0");
+        let core = CoreFile {
+            bytes: &[],
+            abi: Abi::AMD64,
+            machine: Machine::Amd64,
+            segments: Vec::new(),
+            notes: vec![Note {
+                name: "CORE",
+                kind: 0x4649_4c45,
+                desc: &files,
+            }],
+            notes_cut: false,
+        };
+        let mem = Memory::new(&core, None, 0);
+        assert!(mem.is_mapped(Addr(0x5ff0), 0x20));
+        assert!(!mem.is_mapped(Addr(0x6ff0), 0x20));
+        let why = |at| mem.read_u8(Addr(at)).err().map(|f| f.why);
+        assert_eq!(why(0x5000), Some(Why::OtherFile));
+        assert_eq!(why(0x4fff), Some(Why::Unmapped));
+    }
 }

@@ -31,6 +31,20 @@ impl Thread {
         self.reg(index(self.machine)?.1)
     }
 
+    /// The general registers by their DWARF numbers, where badmap knows the machine's: rax, rdx, rcx, rbx,
+    /// rsi, rdi, rbp, rsp, r8 to r15. Source: the System V ABI for AMD64, figure 3.36.
+    pub fn general(&self) -> Option<[u64; 16]> {
+        const ORDER: [usize; 16] = [10, 12, 11, 5, 13, 14, 4, 19, 9, 8, 7, 6, 3, 2, 1, 0];
+        if self.machine != Machine::Amd64 {
+            return None;
+        }
+        let mut out = [0; 16];
+        for (to, from) in out.iter_mut().zip(ORDER) {
+            *to = *self.regs.get(from)?;
+        }
+        Some(out)
+    }
+
     fn reg(&self, i: usize) -> Option<Addr> {
         self.regs.get(i).copied().map(Addr)
     }

@@ -1,6 +1,6 @@
 //! Every struct and field of Go's runtime that badmap relies on, in one table.
 //! In: the DWARF of a program. Out: offsets and sizes by field. `tests/claims.rs` holds the table
-//! against the binaries of every Go version in the corpus.
+//! against the binaries of every Go version in the corpus. Over 400 lines: one table, one file.
 
 use crate::runtime::program::Program;
 use crate::types::graph::TypeId;
@@ -144,6 +144,23 @@ pub static ABI_TYPE: Claim = Claim {
     source: "internal/abi/type.go (go1.19: runtime/type.go)",
 };
 
+/// What a type descriptor says of pointers.
+pub static ABI_TYPE_POINTERS: Claim = Claim {
+    name: "abi.Type (pointers)",
+    types: &["internal/abi.Type", "runtime._type"],
+    fields: &[
+        &["Size_", "size"],
+        &["PtrBytes", "ptrdata"],
+        &["TFlag", "tflag"],
+        &["Kind_", "kind"],
+        &["GCData", "gcdata"],
+    ],
+    optional: &[],
+    since: 19,
+    until: 27,
+    source: "internal/abi/type.go (go1.19: runtime/type.go)",
+};
+
 /// The head of an itab.
 pub static ITAB: Claim = Claim {
     name: "itab",
@@ -173,8 +190,21 @@ pub static MODULEDATA: Claim = Claim {
         &["types"],
         &["etypes"],
         &["next"],
+        &["pcHeader"],
+        &["funcnametab"],
+        &["cutab"],
+        &["filetab"],
+        &["pctab"],
+        &["pclntable"],
+        &["ftab"],
+        &["minpc"],
+        &["maxpc"],
+        &["gofunc"],
+        &["rodata"],
+        &["gcdatamask"],
+        &["gcbssmask"],
     ],
-    optional: &["rodata", "end"],
+    optional: &["end"],
     since: 19,
     until: 27,
     source: "runtime/symtab.go",
@@ -191,12 +221,24 @@ pub static MHEAP: Claim = Claim {
     source: "runtime/mheap.go",
 };
 
-/// The books of one arena.
+/// The list of all spans, and how far the sweep is.
+pub static MHEAP_SPANS: Claim = Claim {
+    name: "mheap (spans)",
+    types: &["runtime.mheap"],
+    fields: &[&["allspans"], &["sweepgen"]],
+    optional: &[],
+    since: 19,
+    until: 27,
+    source: "runtime/mheap.go",
+};
+
+/// The books of one arena. `bitmap` was there up to go1.21: bytes with two bits a word in go1.19,
+/// words with one bit a word from go1.20.
 pub static HEAP_ARENA: Claim = Claim {
     name: "heapArena",
     types: &["runtime.heapArena"],
     fields: &[&["spans"]],
-    optional: &[],
+    optional: &["bitmap"],
     since: 19,
     until: 27,
     source: "runtime/mheap.go",
@@ -224,6 +266,73 @@ pub static MSPAN: Claim = Claim {
     source: "runtime/mheap.go",
 };
 
+/// A span's part in garbage collection.
+pub static MSPAN_SWEEP: Claim = Claim {
+    name: "mspan (sweep)",
+    types: &["runtime.mspan"],
+    fields: &[&["sweepgen"], &["specials"]],
+    optional: &["isUserArenaChunk"],
+    since: 19,
+    until: 27,
+    source: "runtime/mheap.go (isUserArenaChunk: from go1.20)",
+};
+
+/// Mark bits at the end of a one-page span, only with the Green Tea collector.
+pub static SPAN_INLINE_MARK_BITS: Claim = Claim {
+    name: "spanInlineMarkBits",
+    types: &["runtime.spanInlineMarkBits"],
+    fields: &[&["marks"]],
+    optional: &[],
+    since: 26,
+    until: 27,
+    source: "runtime/mgcmark_greenteagc.go (go1.25: only with GOEXPERIMENT=greenteagc)",
+};
+
+/// What is kept beside an object: the head of every kind of it.
+pub static SPECIAL: Claim = Claim {
+    name: "special",
+    types: &["runtime.special"],
+    fields: &[&["next"], &["offset"], &["kind"]],
+    optional: &[],
+    since: 19,
+    until: 27,
+    source: "runtime/mheap.go",
+};
+
+/// A finalizer.
+pub static SPECIAL_FINALIZER: Claim = Claim {
+    name: "specialfinalizer",
+    types: &["runtime.specialfinalizer"],
+    fields: &[&["special"], &["fn"], &["ot"]],
+    optional: &[],
+    since: 19,
+    until: 27,
+    source: "runtime/mheap.go",
+};
+
+/// A cleanup. Up to go1.25 `fn` is a closure; from go1.26 `cleanup` holds function and argument.
+/// go1.24 has it only in programs that use it, and not in all of those; from go1.25 all have it.
+pub static SPECIAL_CLEANUP: Claim = Claim {
+    name: "specialCleanup",
+    types: &["runtime.specialCleanup"],
+    fields: &[&["special"]],
+    optional: &["fn", "cleanup"],
+    since: 25,
+    until: 27,
+    source: "runtime/mheap.go",
+};
+
+/// A cleanup's function and argument.
+pub static CLEANUP_FN: Claim = Claim {
+    name: "cleanupFn",
+    types: &["runtime.cleanupFn"],
+    fields: &[&["fn"], &["arg"]],
+    optional: &[],
+    since: 26,
+    until: 27,
+    source: "runtime/mcleanup.go",
+};
+
 /// A goroutine.
 pub static G: Claim = Claim {
     name: "g",
@@ -234,7 +343,39 @@ pub static G: Claim = Claim {
         &["_panic"],
         &["sig"],
         &["sigpc"],
+        &["stack"],
+        &["sched"],
+        &["syscallsp"],
+        &["syscallpc"],
+        &["m"],
+        &["waitreason"],
+        &["lockedm"],
+        &["gopc"],
+        &["startpc"],
+        &["waiting"],
     ],
+    optional: &["parentGoid"],
+    since: 19,
+    until: 27,
+    source: "runtime/runtime2.go",
+};
+
+/// The bounds of a stack.
+pub static STACK: Claim = Claim {
+    name: "stack",
+    types: &["runtime.stack"],
+    fields: &[&["lo"], &["hi"]],
+    optional: &[],
+    since: 19,
+    until: 27,
+    source: "runtime/runtime2.go",
+};
+
+/// Where a goroutine that does not run goes on.
+pub static GOBUF: Claim = Claim {
+    name: "gobuf",
+    types: &["runtime.gobuf"],
+    fields: &[&["sp"], &["pc"], &["ctxt"]],
     optional: &[],
     since: 19,
     until: 27,
@@ -251,11 +392,63 @@ pub static M: Claim = Claim {
         &["dying"],
         &["throwing"],
         &["alllink"],
+        &["g0"],
+        &["gsignal"],
+        &["incgo"],
+    ],
+    optional: &["vdsoSP", "vdsoPC"],
+    since: 19,
+    until: 27,
+    source: "runtime/runtime2.go",
+};
+
+/// A function's record in the function tables. What is read of it is read by the tables' own version
+/// (`runtime/pclntab.rs`), so that it serves stripped binaries as well; the claim is for the test.
+pub static FUNC: Claim = Claim {
+    name: "_func",
+    types: &["runtime._func"],
+    fields: &[
+        &["nameOff", "nameoff"],
+        &["args"],
+        &["pcsp"],
+        &["pcfile"],
+        &["pcln"],
+        &["npcdata"],
+        &["cuOffset"],
+        &["flag"],
+        &["nfuncdata"],
     ],
     optional: &[],
     since: 19,
     until: 27,
     source: "runtime/runtime2.go",
+};
+
+/// A call that was inlined; read like `FUNC`.
+pub static INLINED_CALL: Claim = Claim {
+    name: "inlinedCall",
+    types: &["runtime.inlinedCall"],
+    fields: &[&["nameOff", "func_"], &["parentPc"]],
+    optional: &[],
+    since: 19,
+    until: 27,
+    source: "runtime/symtabinl.go (go1.19: runtime/symtab.go)",
+};
+
+/// What the compiler says of an object in a frame; read by its four 4-byte fields.
+pub static STACK_OBJECT: Claim = Claim {
+    name: "stackObjectRecord",
+    types: &["runtime.stackObjectRecord"],
+    fields: &[
+        &["off"],
+        &["size"],
+        &["ptrBytes", "_ptrdata"],
+        &["gcdataoff"],
+    ],
+    optional: &[],
+    since: 19,
+    until: 27,
+    source: "runtime/stack.go",
 };
 
 /// A panic under way.
@@ -279,11 +472,35 @@ pub static HCHAN: Claim = Claim {
         &["buf"],
         &["elemsize"],
         &["recvx"],
+        &["sendq"],
+        &["elemtype"],
     ],
     optional: &[],
     since: 19,
     until: 27,
     source: "runtime/chan.go",
+};
+
+/// A queue of goroutines that wait at a channel.
+pub static WAITQ: Claim = Claim {
+    name: "waitq",
+    types: &["runtime.waitq"],
+    fields: &[&["first"]],
+    optional: &[],
+    since: 19,
+    until: 27,
+    source: "runtime/chan.go",
+};
+
+/// A goroutine in such a queue. From go1.26 `elem` is a struct whose first word is the pointer.
+pub static SUDOG: Claim = Claim {
+    name: "sudog",
+    types: &["runtime.sudog"],
+    fields: &[&["elem"], &["next"], &["c"], &["waitlink"]],
+    optional: &[],
+    since: 19,
+    until: 27,
+    source: "runtime/runtime2.go",
 };
 
 /// Every claim, for the test that holds them against real binaries.
@@ -294,15 +511,30 @@ pub static CLAIMS: &[&Claim] = &[
     &SWISS_TABLE,
     &GROUPS_REFERENCE,
     &ABI_TYPE,
+    &ABI_TYPE_POINTERS,
     &ITAB,
     &MODULEDATA,
     &MHEAP,
+    &MHEAP_SPANS,
     &HEAP_ARENA,
     &MSPAN,
+    &MSPAN_SWEEP,
+    &SPAN_INLINE_MARK_BITS,
+    &SPECIAL,
+    &SPECIAL_FINALIZER,
+    &SPECIAL_CLEANUP,
+    &CLEANUP_FN,
     &G,
+    &STACK,
+    &GOBUF,
     &M,
+    &FUNC,
+    &INLINED_CALL,
+    &STACK_OBJECT,
     &PANIC,
     &HCHAN,
+    &WAITQ,
+    &SUDOG,
 ];
 
 impl Claim {

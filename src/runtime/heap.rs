@@ -1,5 +1,6 @@
 //! The heap by the allocator's own books: what object, if any, lies at an address.
-//! In: `runtime.mheap_` and the arenas' span tables. Out: start, size and state of the object.
+//! In: `runtime.mheap_` and the arenas' span tables. Out: start, size and state of the object; and the
+//! door to all spans (`spans.rs`), pointer bitmaps (`ptrmask.rs`) and size classes (`sizeclass.rs`).
 
 use crate::base::addr::Addr;
 use crate::base::fault::Fault;
@@ -12,22 +13,33 @@ use crate::runtime::claims::MHEAP;
 use crate::runtime::claims::MSPAN;
 use crate::runtime::modules::Modules;
 use crate::runtime::program::Program;
+use crate::runtime::ptrmask::PointerBooks;
+use crate::runtime::sizeclass::SizeClasses;
+use crate::runtime::spans::Spans;
+use crate::runtime::spantable::SpanBooks;
+use crate::runtime::spantable::SpanTable;
 use crate::types::graph::Kind;
+use std::sync::OnceLock;
 
 /// Bytes of a runtime page. Source: `runtime/sizeclasses.go`, `_PageShift` = 13, all versions.
-const PAGE: u64 = 8192;
+pub(crate) const PAGE: u64 = 8192;
 
 /// `mspan.state`: heap objects. Source: `runtime/mheap.go`, `mSpanInUse`, all versions.
-const STATE_IN_USE: u8 = 1;
+pub(crate) const STATE_IN_USE: u8 = 1;
 /// `mspan.state`: stacks and other memory the runtime manages by hand. Source: `mSpanManual`.
-const STATE_MANUAL: u8 = 2;
+pub(crate) const STATE_MANUAL: u8 = 2;
 
 /// The allocator's books.
 #[derive(Debug)]
 pub struct Heap<'v, 'a> {
-    mem: &'v Memory<'a>,
+    pub(crate) mem: &'v Memory<'a>,
     modules: &'v Modules,
     books: Option<Books>,
+    span_books: Option<SpanBooks>,
+    /// Decoded when first asked for.
+    table: OnceLock<SpanTable>,
+    pub(crate) pointers: PointerBooks,
+    classes: Option<SizeClasses>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,11 +75,46 @@ struct Span {
 impl<'v, 'a> Heap<'v, 'a> {
     /// Binds the books. Without them every address is of unknown home.
     pub fn bind(program: &Program<'v, 'a>, modules: &'v Modules) -> Heap<'v, 'a> {
+        let classes = SizeClasses::bind(program);
         Heap {
             mem: program.mem,
             modules,
             books: Books::bind(program),
+            span_books: SpanBooks::bind(program, classes.as_ref()),
+            table: OnceLock::new(),
+            pointers: PointerBooks::bind(program),
+            classes,
         }
+    }
+
+    /// All spans in use: those with objects, and those the runtime manages by hand (stacks). Decoded
+    /// when first asked for. Without the books there are none, and `Spans::is_complete` says so.
+    pub fn spans(&self) -> Spans<'_, 'a> {
+        let table = self.table.get_or_init(|| match &self.span_books {
+            Some(books) => SpanTable::read(self.mem, books, &|addr| self.span_named_at(addr)),
+            None => SpanTable::default(),
+        });
+        Spans::new(self.mem, table)
+    }
+
+    /// Bytes of the slot that an object of `size` bytes gets, its malloc header counted; for large
+    /// objects the bytes of its pages. Objects below 16 bytes without pointers share slots of 16.
+    /// `None` for 0 bytes, which take no slot, and when the size classes cannot be read.
+    pub fn slot_size(&self, size: u64, has_pointers: bool) -> Option<u64> {
+        self.classes.as_ref()?.slot_size(size, has_pointers)
+    }
+
+    /// The address of the mspan that the arenas' page table names for `addr`.
+    fn span_named_at(&self, addr: Addr) -> Option<Addr> {
+        self.span_at(self.books.as_ref()?, addr).ok().flatten()
+    }
+
+    /// The heapArena that keeps the books of `addr`, the offset of `addr` in the arena, and the bytes of
+    /// an arena. `None` outside the arenas, and where the table cannot be read.
+    pub(crate) fn arena_at(&self, addr: Addr) -> Option<(Addr, u64, u64)> {
+        let books = self.books.as_ref()?;
+        let (arena, off) = self.arena_of(books, addr).ok().flatten()?;
+        Some((arena, off, books.arena_size))
     }
 
     /// Whether the books could be found at all.
@@ -99,7 +146,22 @@ impl<'v, 'a> Heap<'v, 'a> {
 
     /// The address of the mspan that has `addr`; `Ok(None)` outside the heap's arenas.
     fn span_at(&self, books: &Books, addr: Addr) -> Result<Option<Addr>, NoSpan> {
-        let word = self.mem.abi.word();
+        let Some((arena, off)) = self.arena_of(books, addr)? else {
+            return Ok(None);
+        };
+        let spans = arena
+            .checked_add(books.spans_off)
+            .ok_or(NoSpan::Unreadable)?;
+        let span = self.entry(spans, off / PAGE)?;
+        if span.is_nil() {
+            Err(NoSpan::Free)
+        } else {
+            Ok(Some(span))
+        }
+    }
+
+    /// The heapArena of `addr`, and the offset of `addr` in the arena; `Ok(None)` outside the arenas.
+    fn arena_of(&self, books: &Books, addr: Addr) -> Result<Option<(Addr, u64)>, NoSpan> {
         let from_base = addr.0.wrapping_sub(books.arena_base);
         let idx = from_base.checked_div(books.arena_size).unwrap_or(u64::MAX);
         let (i1, i2) = (
@@ -109,30 +171,25 @@ impl<'v, 'a> Heap<'v, 'a> {
         if i1 >= books.l1 {
             return Ok(None);
         }
-        let entry = |table: Addr, i: u64| -> Result<Addr, NoSpan> {
-            let at = table.element(i, word).ok_or(NoSpan::Unreadable)?;
-            self.mem
-                .read_addr(at)
-                .map_err(|_: Fault| NoSpan::Unreadable)
-        };
-        let l2 = entry(books.arenas, i1)?;
+        let l2 = self.entry(books.arenas, i1)?;
         if l2.is_nil() {
             return Ok(None);
         }
-        let arena = entry(l2, i2)?;
+        let arena = self.entry(l2, i2)?;
         if arena.is_nil() {
             return Ok(None);
         }
-        let page = from_base.checked_rem(books.arena_size).unwrap_or(0) / PAGE;
-        let spans = arena
-            .checked_add(books.spans_off)
+        let off = from_base.checked_rem(books.arena_size).unwrap_or(0);
+        Ok(Some((arena, off)))
+    }
+
+    fn entry(&self, table: Addr, i: u64) -> Result<Addr, NoSpan> {
+        let at = table
+            .element(i, self.mem.abi.word())
             .ok_or(NoSpan::Unreadable)?;
-        let span = entry(spans, page)?;
-        if span.is_nil() {
-            Err(NoSpan::Free)
-        } else {
-            Ok(Some(span))
-        }
+        self.mem
+            .read_addr(at)
+            .map_err(|_: Fault| NoSpan::Unreadable)
     }
 
     fn home_in_span(&self, books: &Books, span: Addr, addr: Addr) -> Option<Home> {

@@ -1,10 +1,11 @@
 //! The modules of the process (one, unless it uses plugins): where their code, data and types lie.
-//! In: `runtime.firstmoduledata`. Out: address ranges.
+//! In: `runtime.firstmoduledata`. Out: address ranges, pointer bitmaps, the places of function tables.
 
 use crate::base::addr::Addr;
 use crate::base::addr::AddrRange;
 use crate::runtime::claims::Bound;
 use crate::runtime::claims::MODULEDATA;
+use crate::runtime::pclntab::TablePlaces;
 use crate::runtime::program::Program;
 
 /// More plugins than anybody loads; a longer list is a damaged one.
@@ -25,6 +26,13 @@ pub struct Module {
     pub noptrbss: AddrRange,
     /// Type descriptors.
     pub types: AddrRange,
+    /// Which words of `data` are pointers: a bit a word, expanded by the runtime at its start.
+    /// Source: `runtime/symtab.go`, `modulesinit`, and `runtime/stack.go`, `bitvector`.
+    pub data_mask: Addr,
+    /// Which words of `bss` are pointers.
+    pub bss_mask: Addr,
+    /// Its function tables.
+    pub tables: TablePlaces,
 }
 
 /// The modules of the process.
@@ -81,27 +89,50 @@ impl Modules {
     pub fn is_text(&self, addr: Addr) -> bool {
         self.list.iter().any(|m| m.text.contains(addr))
     }
+
+    /// Where each module keeps its function tables.
+    pub fn tables(&self) -> Vec<TablePlaces> {
+        self.list.iter().map(|m| m.tables).collect()
+    }
 }
 
 fn read_module(program: &Program<'_, '_>, bound: &Bound, at: Addr) -> Option<Module> {
-    let addr = |name: &str| {
-        program
-            .mem
-            .read_addr(at.checked_add(bound.off(name)?)?)
-            .ok()
+    let word = program.mem.abi.word();
+    let field = |name: &str, idx: u64| {
+        let at = at.checked_add(bound.off(name)?)?.element(idx, word)?;
+        program.mem.read_addr(at).ok()
     };
+    let addr = |name: &str| field(name, 0);
     let range = |start: &str, end: &str| {
         Some(AddrRange {
             start: addr(start)?,
             end: addr(end)?,
         })
     };
+    let slice = |name: &str| Some((addr(name)?, field(name, 1)?.0));
+    let text = range("text", "etext")?;
     Some(Module {
-        text: range("text", "etext")?,
+        text,
         data: range("data", "edata")?,
         bss: range("bss", "ebss")?,
         noptrdata: range("noptrdata", "enoptrdata")?,
         noptrbss: range("noptrbss", "enoptrbss")?,
         types: range("types", "etypes")?,
+        // A bitvector is its length in bits (int32), then the address of the bits.
+        data_mask: field("gcdatamask", 1)?,
+        bss_mask: field("gcbssmask", 1)?,
+        tables: TablePlaces {
+            header: addr("pcHeader")?,
+            pcs: range("minpc", "maxpc")?,
+            text: text.start,
+            ftab: slice("ftab")?,
+            pclntable: slice("pclntable")?,
+            funcnametab: slice("funcnametab")?,
+            cutab: slice("cutab")?,
+            filetab: slice("filetab")?,
+            pctab: slice("pctab")?,
+            gofunc: addr("gofunc")?,
+            rodata: addr("rodata")?,
+        },
     })
 }

@@ -1,11 +1,13 @@
 //! Go's own type descriptors: the type of what an interface holds.
 //! In: the address of an `abi.Type`. Out: a type of the graph: the DWARF's where it has one, else
 //! one decoded from the descriptor (types made by reflect, types the linker left without a DIE).
+//! Over 400 lines: all of it reads the one head that descriptors share.
 
 use crate::base::addr::Addr;
 use crate::base::limits::MAX_NAME;
 use crate::base::limits::MAX_TYPE_DEPTH;
 use crate::base::limits::MAX_TYPE_SIZE;
+use crate::process::memory::MemoryRun;
 use crate::runtime::claims::ABI_TYPE;
 use crate::runtime::claims::Bound;
 use crate::runtime::claims::ITAB;
@@ -26,6 +28,8 @@ const KIND_DIRECT_IFACE: u64 = 32;
 const TFLAG_DIRECT_IFACE: u64 = 32;
 /// `TFlag` bit: the name has an extra `*` in front. Source: `TFlagExtraStar`.
 const TFLAG_EXTRA_STAR: u64 = 2;
+/// Kind of a map. Source: `internal/abi/type.go`, `Map`, all versions.
+const KIND_MAP: u64 = 21;
 /// Fields of one struct that are decoded.
 const MAX_FIELDS: u64 = 1 << 16;
 
@@ -118,9 +122,77 @@ impl<'v, 'a> TypeMeta<'v, 'a> {
         Some(head.raw_kind & KIND_DIRECT_IFACE != 0 || head.tflag & TFLAG_DIRECT_IFACE != 0)
     }
 
+    /// Every map type of the modules, with the address of its descriptor: those too that the debug
+    /// information leaves out. Found by looking at each word-aligned place of the types region for
+    /// what can only be a map's descriptor. Types that were made at run time are not among them.
+    pub fn map_types(&self) -> Vec<(Addr, TypeId)> {
+        let mem = self.program.mem;
+        let word = mem.abi.word();
+        let Some(kind_at) = self.head.as_ref().and_then(|h| h.off("Kind_")) else {
+            return Vec::new();
+        };
+        let mut out = Vec::new();
+        for module in &self.modules.list {
+            for run in mem.runs(module.types.start, module.types.size()) {
+                let MemoryRun::Bytes(start, bytes) = run else {
+                    continue;
+                };
+                let step = usize::from(mem.abi.ptr_size).max(1);
+                let skip = start.0.wrapping_neg().checked_rem(word).unwrap_or(0);
+                let skip = usize::try_from(skip).unwrap_or(0);
+                for at in (skip..bytes.len()).step_by(step) {
+                    let kind = usize::try_from(kind_at)
+                        .ok()
+                        .and_then(|k| bytes.get(at.checked_add(k)?));
+                    if kind.is_none_or(|k| u64::from(*k) & KIND_MASK != KIND_MAP) {
+                        continue;
+                    }
+                    let addr = start.checked_add(at as u64);
+                    out.extend(addr.and_then(|a| Some((a, self.map_type_at(a)?))));
+                }
+            }
+        }
+        out
+    }
+
+    /// The map type whose descriptor is at `addr`, if one can be there.
+    fn map_type_at(&self, addr: Addr) -> Option<TypeId> {
+        let word = self.program.mem.abi.word();
+        let head = self.head_of(addr).ok()?;
+        let in_types = |i| {
+            let at = self.extra(addr, i)?;
+            let aligned = at.0.is_multiple_of(word) && self.modules.types_at(at).is_some();
+            let head = self.head_of(at).ok().filter(|_| aligned)?;
+            ((1..=26).contains(&head.kind) && head.size <= MAX_TYPE_SIZE).then_some(())
+        };
+        if head.size != word || self.name_of(addr, &head).is_none_or(|n| n.is_empty()) {
+            return None;
+        }
+        (0..3).try_for_each(in_types)?;
+        let ty = self.type_at(addr)?;
+        matches!(self.program.graph.get(ty).kind, Kind::Map { .. }).then_some(ty)
+    }
+
+    /// The descriptor of the buckets or groups of the map type whose descriptor lies at `map`.
+    /// Source: `internal/abi/map.go`, `MapType`: the third word behind the common head, all versions.
+    pub fn map_storage(&self, map: Addr) -> Option<Addr> {
+        self.extra(map, 2).filter(|s| !s.is_nil())
+    }
+
     /// The type whose descriptor lies at `addr`.
     pub fn type_at(&self, addr: Addr) -> Option<TypeId> {
         self.type_within(addr, 0)
+    }
+
+    /// Offsets of the pointer words of a value of the type whose descriptor lies at `addr`, ascending, by
+    /// the type's structure rather than its mask. `None` unless they come to the size and the end of the
+    /// last pointer that the descriptor claims, so never a part of them.
+    pub(crate) fn pointer_words(&self, addr: Addr, size: u64, ptr_bytes: u64) -> Option<Vec<u64>> {
+        let (ty, graph) = (self.type_at(addr)?, self.program.graph);
+        let word = self.program.mem.abi.word();
+        let words = graph.pointer_words(ty, word);
+        let end = words.last().map_or(Some(0), |w| w.checked_add(word))?;
+        (graph.get(ty).size == size && end == ptr_bytes).then_some(words)
     }
 
     fn type_within(&self, addr: Addr, depth: u32) -> Option<TypeId> {

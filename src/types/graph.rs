@@ -1,6 +1,8 @@
 //! The type graph: Go's types, owned, without DWARF words, filled lazily by whoever knows them.
 //! In: a loader for the types known from the start, and types added while tracing. Out: `Type`s by id.
+//! Over 400 lines in one file: how types are kept and how they are walked by value depend on each other.
 
+use crate::base::addr::Addr;
 use crate::base::limits::MAX_TYPE_DEPTH;
 use crate::base::limits::MAX_TYPE_WEIGHT;
 use std::collections::HashMap;
@@ -285,6 +287,16 @@ impl<'l> TypeGraph<'l> {
         }
     }
 
+    /// The types that were learned of while tracing, each with its key, in order of their ids.
+    pub fn added(&self) -> Vec<(TypeId, Addr)> {
+        let by_key = self.added_by_key.lock();
+        let mut out: Vec<(TypeId, Addr)> = by_key
+            .map(|known| known.iter().map(|(key, id)| (*id, Addr(*key))).collect())
+            .unwrap_or_default();
+        out.sort_unstable();
+        out
+    }
+
     /// Ids of all types the loader knows.
     pub fn known_ids(&self) -> impl Iterator<Item = TypeId> + use<'l> {
         (0..self.loader.len()).map(TypeId)
@@ -298,6 +310,26 @@ impl<'l> TypeGraph<'l> {
         out
     }
 
+    /// Whether values of this type never lie on the heap, so that pointers to them count as integers:
+    /// structs of the runtime that begin with a `sys.NotInHeap`, or with a struct that does (from
+    /// go1.20; before, nothing tells). Source: `cmd/compile/internal/types/size.go`, `PtrDataSize`.
+    fn is_not_in_heap(&self, id: TypeId) -> bool {
+        let mut ty = self.declared(self.strip(id));
+        for _ in 0..MAX_TYPE_DEPTH {
+            let Kind::Struct { fields } = &ty.kind else {
+                return false;
+            };
+            if ty.name.ends_with("/sys.NotInHeap") {
+                return true;
+            }
+            let Some(first) = fields.first() else {
+                return false;
+            };
+            ty = self.declared(self.strip(first.ty));
+        }
+        false
+    }
+
     fn push_pointer_words(&self, id: TypeId, word: u64, base: u64, depth: u32, out: &mut Vec<u64>) {
         if depth > MAX_TYPE_DEPTH || out.len() > 1 << 20 {
             return;
@@ -307,6 +339,7 @@ impl<'l> TypeGraph<'l> {
             return;
         }
         match &ty.kind {
+            Kind::Pointer { elem: Some(elem) } if self.is_not_in_heap(*elem) => {}
             Kind::String
             | Kind::Slice { .. }
             | Kind::Pointer { .. }
@@ -315,7 +348,9 @@ impl<'l> TypeGraph<'l> {
             | Kind::Map { .. } => {
                 out.push(base);
             }
-            Kind::Interface { .. } => out.extend([base, base.saturating_add(word)]),
+            // The type word leads to a descriptor or itab, which are not collected.
+            // Source: `cmd/compile/internal/typebits/typebits.go`, `set`, all versions.
+            Kind::Interface { .. } => out.push(base.saturating_add(word)),
             Kind::Array { elem, len } => {
                 let stride = self.get(*elem).size;
                 let mut one = Vec::new();
