@@ -16,6 +16,7 @@
 
 mod corpus {
     pub mod compare;
+    #[allow(dead_code)] // other tests want the rest of it
     pub mod files;
 }
 

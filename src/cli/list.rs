@@ -8,7 +8,9 @@ use crate::cli::options::Redaction;
 use crate::cli::output::write_out;
 use crate::cli::progress::Bar;
 use crate::cli::select::Filter;
+use crate::cli::select::FoundBy;
 use crate::cli::select::GroupBy;
+use crate::cli::select::Reach;
 use crate::cli::select::Sort;
 use crate::cli::select::group;
 use crate::cli::select::select;
@@ -35,6 +37,8 @@ Examples:
   badmap list core.4711 --sort bytes --top 10
   badmap list core.4711 --type 'map[string]' --min-len 1000
   badmap list core.4711 --group-by owner --sort waste
+  badmap list core.4711 --reachable garbage       what the next collection frees
+  badmap list core.4711 --goroutine 18            what goroutine 18 holds
   badmap list core.4711 --format jsonl | jq 'select(.verdict != \"ok\")'")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -55,6 +59,18 @@ pub(super) struct Args {
     /// Only maps with at least this many entries
     #[arg(long, value_name = "N", help_heading = "Selection")]
     min_len: Option<u64>,
+
+    /// Only maps that were found this way; they may have been found in others as well
+    #[arg(long, value_enum, value_name = "WAY", help_heading = "Selection")]
+    found_by: Option<FoundBy>,
+
+    /// Only maps that the program could still get at, or could not
+    #[arg(long, value_enum, value_name = "HOW", help_heading = "Selection")]
+    reachable: Option<Reach>,
+
+    /// Only maps that this goroutine's stack and registers lead to; OWNER is the way from there
+    #[arg(long, value_name = "N", help_heading = "Selection")]
+    goroutine: Option<u64>,
 
     /// Totals by type, or by owner with all elements of a container as one
     #[arg(long, value_enum, value_name = "WHAT", help_heading = "Selection")]
@@ -87,13 +103,19 @@ enum ListFormat {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     let bar = Bar::new(args.look.quiet);
-    let survey = run::survey(&args.input.request(args.redaction.mode()), &bar)?;
+    let request = args.input.request(args.redaction.mode());
+    let survey = match args.goroutine {
+        Some(id) => run::survey_goroutine(&request, id, &bar)?,
+        None => run::survey(&request, &bar)?,
+    };
     drop(bar);
 
     let filter = Filter {
         ty: args.ty.as_deref(),
         owner: args.owner.as_deref(),
         min_len: args.min_len,
+        found_by: args.found_by.map(FoundBy::as_str),
+        reachable: args.reachable.map(Reach::as_str),
     };
     let mut rows = select(&survey.maps, &filter, args.sort.unwrap_or(Sort::Addr));
     let gaps = rows

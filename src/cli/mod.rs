@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod fail;
 mod generate;
+mod goroutines;
 mod info;
 mod list;
 mod options;
@@ -43,6 +44,7 @@ Examples:
   badmap check core.4711                 the first screen: crash and verdict
   badmap check core.4711 ./server        with the binary named
   badmap list core.4711 --sort bytes     which map eats the memory
+  badmap goroutines core.4711            what every goroutine was doing
   badmap explain MAP-COUNT               what a finding means")]
 struct Cli {
     #[command(subcommand)]
@@ -55,6 +57,7 @@ enum Command {
     Check(check::Args),
     List(list::Args),
     Show(show::Args),
+    Goroutines(goroutines::Args),
     Explain(explain::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
@@ -71,6 +74,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::List(args) => list::run(&args),
         Command::Show(args) => show::run(&args),
+        Command::Goroutines(args) => goroutines::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),

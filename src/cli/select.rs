@@ -44,6 +44,64 @@ impl GroupBy {
     }
 }
 
+/// Ways a map is found, as `find::found::Ways` has them.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum FoundBy {
+    /// From a package variable through typed memory
+    Variable,
+    /// From a goroutine's stack
+    Stack,
+    /// From a register
+    Register,
+    /// From the function of a go statement that was not run yet
+    Goroutine,
+    /// From a finalizer, or an object that has one
+    Finalizer,
+    /// From a cleanup
+    Cleanup,
+    /// By looking at every object of the heap
+    Sweep,
+}
+
+impl FoundBy {
+    /// The word of the option and of JSON.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            FoundBy::Variable => "variable",
+            FoundBy::Stack => "stack",
+            FoundBy::Register => "register",
+            FoundBy::Goroutine => "goroutine",
+            FoundBy::Finalizer => "finalizer",
+            FoundBy::Cleanup => "cleanup",
+            FoundBy::Sweep => "sweep",
+        }
+    }
+}
+
+/// Whether the program could still get at a map, as `find::found::Reach` has it.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reach {
+    /// A typed way leads there, or a stack holds it
+    #[value(name = "reachable")]
+    Known,
+    /// Only an unsafe.Pointer or the like leads there
+    #[value(name = "reachable-unknown-path")]
+    Unknown,
+    /// Nothing leads there any more
+    Garbage,
+}
+
+impl Reach {
+    /// The word of the option and of JSON.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Reach::Known => "reachable",
+            Reach::Unknown => "reachable-unknown-path",
+            Reach::Garbage => "garbage",
+        }
+    }
+}
+
 /// Which maps are wanted.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Filter<'a> {
@@ -53,12 +111,18 @@ pub(super) struct Filter<'a> {
     pub(super) owner: Option<&'a str>,
     /// Entries at least; a map of unreadable length has none.
     pub(super) min_len: Option<u64>,
+    /// A way it was found.
+    pub(super) found_by: Option<&'a str>,
+    /// Whether the program could still get at it.
+    pub(super) reachable: Option<&'a str>,
 }
 
 impl Filter<'_> {
     fn takes(&self, row: &MapRow) -> bool {
         self.ty.is_none_or(|part| row.ty.contains(part))
             && self.owner.is_none_or(|part| row.owner.contains(part))
+            && self.found_by.is_none_or(|way| row.found_by.contains(&way))
+            && self.reachable.is_none_or(|how| row.reachable == how)
             && self
                 .min_len
                 .is_none_or(|min| min == 0 || row.len.is_some_and(|_| len(row) >= min))
@@ -91,6 +155,7 @@ pub(super) fn group(rows: &[&MapRow], by: GroupBy, sort: Option<Sort>) -> Vec<Gr
     for row in rows {
         let name = match by {
             GroupBy::Type => row.ty.clone(),
+            GroupBy::Owner if row.owner.is_empty() => NO_OWNER.to_owned(),
             GroupBy::Owner => fold(&row.owner),
         };
         let g = groups.entry(name).or_insert_with_key(|name| Group {
@@ -121,8 +186,12 @@ pub(super) fn group(rows: &[&MapRow], by: GroupBy, sort: Option<Sort>) -> Vec<Gr
     groups
 }
 
+/// The owner of maps that nothing leads to.
+const NO_OWNER: &str = "(none)";
+
 /// The path with whatever stands in brackets as `[*]`: `main.srv.sessions["u]17"].attrs` becomes
-/// `main.srv.sessions[*].attrs`. Brackets inside quotes belong to the key.
+/// `main.srv.sessions[*].attrs`. Brackets inside quotes belong to the key. Goroutines and addresses in
+/// parentheses count as elements too: `main.serve(goroutine 18).conn` becomes `main.serve(goroutine *).conn`.
 pub(super) fn fold(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     let mut depth = 0u32;
@@ -143,6 +212,25 @@ pub(super) fn fold(path: &str) -> String {
                 depth = depth.saturating_add(1);
             }
             (None, ']') => depth = depth.saturating_sub(1),
+            (None, '(') if depth == 0 => {
+                let rest = chars.as_str();
+                let inside = rest.split(')').next().unwrap_or_default();
+                let folded = if inside.starts_with("0x") {
+                    Some("*")
+                } else if inside
+                    .strip_prefix("goroutine ")
+                    .is_some_and(|n| n.chars().all(|c| c.is_ascii_digit()))
+                {
+                    Some("goroutine *")
+                } else {
+                    None
+                };
+                out.push('(');
+                if let Some(folded) = folded {
+                    out.push_str(folded);
+                    chars = rest.get(inside.len()..).unwrap_or_default().chars();
+                }
+            }
             (None, c) if depth == 0 => out.push(c),
             (None, _) => {}
         }
@@ -224,7 +312,7 @@ mod tests {
             with(Filter {
                 ty: Some("string"),
                 min_len: Some(1),
-                owner: None
+                ..Filter::default()
             }),
             [1]
         );
@@ -262,6 +350,15 @@ mod tests {
         assert_eq!(fold("main.m[\"a]b\\\"]\"].x[3][`]`]"), "main.m[*].x[*][*]");
         assert_eq!(fold("main.m[main.K[int]{1}].y"), "main.m[*].y");
         assert_eq!(fold("main.plain"), "main.plain");
+        assert_eq!(
+            fold("(*main.serve(goroutine 18).conns[3])"),
+            "(*main.serve(goroutine *).conns[*])"
+        );
+        assert_eq!(fold("(0xc000012340+0x18).(map[int]int)"), "(*).(map[*]int)");
+        assert_eq!(
+            fold("finalizer(0xc000012340).(func).m"),
+            "finalizer(*).(func).m"
+        );
         assert_eq!(fold("main.m[\"unclosed"), "main.m[*]");
         assert_eq!(fold("main.it's[']'].k"), "main.it's[*].k");
     }

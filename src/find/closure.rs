@@ -4,6 +4,7 @@
 use crate::base::addr::Addr;
 use crate::runtime::modules::Modules;
 use crate::runtime::program::Program;
+use crate::runtime::version::minor;
 use crate::types::graph::TypeId;
 use std::collections::HashMap;
 
@@ -19,7 +20,12 @@ pub(crate) struct Closures<'t, 'v, 'a> {
     modules: &'t Modules,
     by_code: HashMap<Addr, Vec<Captured>>,
     names: Vec<String>,
+    /// Wrappers of go and defer statements have no names of their own: up to go1.21.
+    unnamed: bool,
 }
+
+/// The first minor version in which they do.
+const WRAPPERS_NAMED: u32 = 22;
 
 impl<'t, 'v, 'a> Closures<'t, 'v, 'a> {
     pub(crate) fn new(program: Program<'v, 'a>, modules: &'t Modules) -> Closures<'t, 'v, 'a> {
@@ -28,6 +34,10 @@ impl<'t, 'v, 'a> Closures<'t, 'v, 'a> {
             modules,
             by_code: HashMap::new(),
             names: Vec::new(),
+            unnamed: program
+                .build_version()
+                .and_then(|v| minor(&v))
+                .is_some_and(|v| v < WRAPPERS_NAMED),
         }
     }
 
@@ -46,9 +56,29 @@ impl<'t, 'v, 'a> Closures<'t, 'v, 'a> {
             if out.is_empty() {
                 out.extend(self.receiver(code));
             }
+            if out.is_empty() && self.is_wrapper(code) {
+                for c in self.program.index.passed_on(entry, &first) {
+                    out.push((c.ty, c.off, self.name(c.name)));
+                }
+            }
         }
         self.by_code.insert(code, out.clone());
         out
+    }
+
+    /// Whether a function can be what the compiler makes of a go or defer statement. From go1.22 its name
+    /// says so; before, it looks like any function literal.
+    /// Source: `cmd/compile/internal/ir/func.go`, `closureName`.
+    fn is_wrapper(&self, code: Addr) -> bool {
+        let entry = self.program.unslid(code);
+        let Some(name) = self.program.index.function_named_at(entry) else {
+            return false;
+        };
+        let is = |kind: &str| {
+            name.rsplit_once(kind)
+                .is_some_and(|(_, n)| n.chars().all(|c| c.is_ascii_digit()))
+        };
+        is(".gowrap") || is(".deferwrap") || (self.unnamed && is(".func"))
     }
 
     /// The receiver of a bound method (`x.Method` as a value), which the closure holds behind the
@@ -62,6 +92,20 @@ impl<'t, 'v, 'a> Closures<'t, 'v, 'a> {
         let ty = self.program.type_named(&receiver_type(&name)?)?;
         let word = self.program.mem.abi.word();
         Some((ty, word, self.name("R".into())))
+    }
+
+    /// The same by name: each with its offset in the closure object.
+    pub(crate) fn named(&mut self, code: Addr) -> Vec<(String, u64)> {
+        let captured = self.captures(code);
+        let name = |i: u32| {
+            usize::try_from(i)
+                .ok()
+                .and_then(|i| self.names.get(i).cloned())
+        };
+        captured
+            .iter()
+            .filter_map(|(_, off, i)| Some((name(*i)?, *off)))
+            .collect()
     }
 
     fn name(&mut self, name: String) -> u32 {

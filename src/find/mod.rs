@@ -1,8 +1,20 @@
-//! Where the maps are: from the roots through typed memory, each with the way it was found.
+//! Where the maps are: from the roots through typed memory, and by a sweep for what no type leads to;
+//! each with every way it was found.
 
 pub mod closure;
+mod extent;
 pub mod found;
+mod guard;
+mod guess;
+mod headers;
+mod mark;
 pub mod path;
 pub mod plan;
-pub mod trace;
+pub mod search;
+mod specials;
+mod stacks;
+mod sudogs;
+mod sweep;
+mod trace;
+mod variable;
 mod visited;

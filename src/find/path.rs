@@ -5,7 +5,10 @@ use crate::base::addr::Addr;
 use crate::base::limits::MAX_TYPE_DEPTH;
 use crate::dwarf::index::Variable;
 use crate::find::found::Found;
+use crate::find::found::Held;
 use crate::find::found::Node;
+use crate::find::found::Rank;
+use crate::find::found::Root;
 use crate::find::found::Via;
 use crate::find::plan::UNROLL;
 use crate::maps::image::Half;
@@ -19,7 +22,9 @@ use std::fmt::Write;
 /// Longest chain of places that is written out.
 const MAX_STEPS: usize = 64;
 /// How many of them are the start.
-const HEAD: usize = 32;
+pub(crate) const HEAD: usize = 32;
+/// How many are the end.
+const TAIL: usize = MAX_STEPS - HEAD;
 
 /// Writes owner paths.
 pub struct Paths<'p, 'l> {
@@ -42,40 +47,92 @@ enum Shape {
     One,
     /// Elements of a slice or array: an index comes first.
     Indexed,
+    /// The same, but the first of them is not element 0.
+    From(u64),
     /// A variable captured by reference: the pointer to it is not written.
     Captured,
 }
 
 impl Paths<'_, '_> {
-    /// The owner path of a node: the shortest way from a package variable.
+    /// The owner path of a node: the shortest way from a root. Empty for a map that nothing leads to.
     pub fn owner(&self, node: u32) -> String {
-        let mut chain = Vec::new();
-        let mut at = node;
-        while let Some(n) = usize::try_from(at)
-            .ok()
-            .and_then(|i| self.found.nodes.get(i))
-        {
-            chain.push(*n);
-            at = n.parent;
-        }
-        chain.reverse();
+        let lost = self.node(node).is_some_and(|n| self.is_lost(n));
+        if lost { String::new() } else { self.way(node) }
+    }
+
+    /// Whether a node is a map that only the sweep found, and that nothing holds.
+    fn is_lost(&self, n: &Node) -> bool {
+        let Via::At(_) = n.via else { return false };
+        let Some(Via::Root(root)) = self.node(n.parent).map(|p| p.via) else {
+            return false;
+        };
+        matches!(self.root(root), Some(Root::Swept { held: None, .. }))
+    }
+
+    fn root(&self, i: u32) -> Option<&Root> {
+        self.found.roots.get(usize::try_from(i).ok()?)
+    }
+
+    fn way(&self, node: u32) -> String {
+        let long = self.depth(node).saturating_add(1) > MAX_STEPS;
         let mut path = String::new();
-        let mut shape = Shape::One;
-        let mut parent: Option<Node> = None;
-        let skipped = chain.len().saturating_sub(MAX_STEPS);
-        for (i, n) in chain.iter().enumerate() {
-            // Of a long chain (a linked list) the start and the end are written.
-            if skipped > 0 && (HEAD..HEAD.saturating_add(skipped)).contains(&i) {
-                if i == HEAD {
-                    let _ = write!(path, ".…({skipped} more)…");
-                }
-                (shape, parent) = (self.shape_after(parent.as_ref(), n), Some(*n));
-                continue;
+        let (mut shape, mut parent) = (Shape::One, None);
+        if long {
+            // Of a long chain (a linked list) the start and the end are written, and only they are looked at.
+            for n in self.chain(self.head(node), HEAD) {
+                shape = self.step(&mut path, shape, parent.as_ref(), &n);
+                parent = Some(n);
             }
-            shape = self.step(&mut path, shape, parent.as_ref(), n);
-            parent = Some(*n);
+            let skipped = self.depth(node).saturating_add(1).saturating_sub(MAX_STEPS);
+            let _ = write!(path, ".…({skipped} more)…");
+            let mut end = self.chain(node, TAIL.saturating_add(2)).into_iter();
+            let (above, first) = (end.next(), end.next());
+            if let Some(first) = first {
+                (shape, parent) = (self.shape_after(above.as_ref(), &first), Some(first));
+            }
+            for n in end {
+                shape = self.step(&mut path, shape, parent.as_ref(), &n);
+                parent = Some(n);
+            }
+            return path;
+        }
+        for n in self.chain(node, MAX_STEPS) {
+            shape = self.step(&mut path, shape, parent.as_ref(), &n);
+            parent = Some(n);
         }
         path
+    }
+
+    /// The last `n` nodes of the way to a node, in order.
+    fn chain(&self, node: u32, n: usize) -> Vec<Node> {
+        let mut out = Vec::new();
+        let mut at = node;
+        while let Some(node) = self.node(at).filter(|_| out.len() < n) {
+            out.push(*node);
+            at = node.parent;
+        }
+        out.reverse();
+        out
+    }
+
+    fn node(&self, i: u32) -> Option<&Node> {
+        self.found.nodes.get(usize::try_from(i).ok()?)
+    }
+
+    fn rank(&self, i: u32) -> Rank {
+        let rank = usize::try_from(i)
+            .ok()
+            .and_then(|i| self.found.ranks.get(i));
+        rank.copied().unwrap_or_default()
+    }
+
+    /// Nodes above a node.
+    fn depth(&self, node: u32) -> usize {
+        usize::try_from(self.rank(node).depth).unwrap_or(usize::MAX)
+    }
+
+    fn head(&self, node: u32) -> u32 {
+        self.rank(node).head
     }
 
     fn step(&self, path: &mut String, shape: Shape, parent: Option<&Node>, n: &Node) -> Shape {
@@ -87,6 +144,12 @@ impl Paths<'_, '_> {
                     .map(|v| v.name.as_str());
                 path.push_str(name.unwrap_or("?"));
                 Shape::One
+            }
+            Via::Root(i) => self.begin(path, i, n),
+            Via::Beyond { off, len } => {
+                self.descend(path, shape, parent, off);
+                path.push_str("[:cap]");
+                Shape::From(len)
             }
             Via::At(off) => {
                 let at = self.descend(path, shape, parent, off);
@@ -109,6 +172,11 @@ impl Paths<'_, '_> {
             Via::Recv { off, idx } => {
                 self.descend(path, shape, parent, off);
                 let _ = write!(path, ".recv({idx})");
+                Shape::One
+            }
+            Via::Send { off, idx } => {
+                self.descend(path, shape, parent, off);
+                let _ = write!(path, ".send({idx})");
                 Shape::One
             }
             Via::Capture { off, name } => {
@@ -169,8 +237,82 @@ impl Paths<'_, '_> {
         );
         match self.graph.get(found).kind {
             Kind::Slice { .. } | Kind::Array { .. } => Shape::Indexed,
+            // The shards of a sync.Pool: an array behind an unsafe.Pointer.
+            Kind::Pointer { elem: None } => Shape::Indexed,
             _ => Shape::One,
         }
+    }
+
+    /// Writes where a path begins.
+    fn begin(&self, path: &mut String, root: u32, n: &Node) -> Shape {
+        let Some(root) = self.root(root) else {
+            path.push('?');
+            return Shape::One;
+        };
+        let _ = match root {
+            Root::Local {
+                goroutine,
+                function,
+                name,
+            } => {
+                let plain = name.trim_start_matches('&');
+                let _ = write!(path, "{function}(goroutine {goroutine}).{plain}");
+                return if name.starts_with('&') {
+                    Shape::Captured
+                } else {
+                    Shape::One
+                };
+            }
+            Root::Slot {
+                goroutine,
+                function,
+                off,
+            } => {
+                let sign = if *off < 0 { '-' } else { '+' };
+                let off = off.unsigned_abs();
+                write!(
+                    path,
+                    "{function}(goroutine {goroutine}).frame[{sign}{off:#x}]"
+                )
+            }
+            Root::Register {
+                goroutine,
+                function,
+                name,
+            } => write!(path, "{function}(goroutine {goroutine}).{name}"),
+            Root::Waiting { goroutine } => write!(path, "send(goroutine {goroutine})"),
+            Root::Start { goroutine } => write!(path, "go(goroutine {goroutine})"),
+            Root::Finalized(at) => {
+                let name = &self.graph.declared(n.ty).name;
+                write!(path, "finalized({at}).(*{name})")
+            }
+            Root::Finalizer(at) => write!(path, "finalizer({at})"),
+            Root::Cleanup(at) => write!(path, "cleanup({at})"),
+            Root::Swept { map, held: None } => write!(path, "({map})"),
+            Root::Swept {
+                held: Some(Held::Variable { variable, off }),
+                ..
+            } => {
+                let variable = usize::try_from(*variable)
+                    .ok()
+                    .and_then(|i| self.variables.get(i));
+                let name = variable.map_or("?", |v| v.name.as_str());
+                path.push_str(name);
+                if let Some(v) = variable {
+                    self.fields(path, TypeId(v.ty), *off);
+                }
+                write!(path, ".({})", self.graph.declared(n.ty).name)
+            }
+            Root::Swept {
+                held: Some(Held::Object { object, off }),
+                ..
+            } => write!(
+                path,
+                "({object}+{off:#x}).({})",
+                self.graph.declared(n.ty).name
+            ),
+        };
+        Shape::One
     }
 
     /// Writes index and fields down to offset `off` of the parent's memory; the type found there.
@@ -183,8 +325,14 @@ impl Paths<'_, '_> {
     ) -> Option<TypeId> {
         let parent = parent?;
         let stride = self.graph.get(parent.ty).size.max(1);
-        if shape == Shape::Indexed {
-            let _ = write!(path, "[{}]", off.checked_div(stride).unwrap_or(0));
+        let first = match shape {
+            Shape::Indexed => Some(0),
+            Shape::From(first) => Some(first),
+            Shape::One | Shape::Captured => None,
+        };
+        if let Some(first) = first {
+            let i = off.checked_div(stride).unwrap_or(0).saturating_add(first);
+            let _ = write!(path, "[{i}]");
         }
         Some(self.fields(path, parent.ty, off.checked_rem(stride).unwrap_or(0)))
     }
@@ -225,3 +373,6 @@ impl Paths<'_, '_> {
         at
     }
 }
+
+#[cfg(test)]
+mod tests;

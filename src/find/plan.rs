@@ -24,6 +24,13 @@ pub(crate) struct Leaf {
     pub(crate) what: LeafKind,
 }
 
+impl Leaf {
+    /// Whether a word stands there; an array and a `sync.Map` are parts of the value themselves.
+    pub(crate) fn is_word(&self) -> bool {
+        !matches!(self.what, LeafKind::Array { .. } | LeafKind::SyncMap(_))
+    }
+}
+
 /// What stands at a place that leads on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum LeafKind {
@@ -43,6 +50,8 @@ pub(crate) enum LeafKind {
     SyncMap(TypeId),
     /// An array that was not unrolled.
     Array { elem: TypeId, len: u64 },
+    /// The shards of a `sync.Pool`: an `unsafe.Pointer` to an array of this type, then its length.
+    Shards(TypeId),
 }
 
 /// What of a type leads on.
@@ -58,12 +67,26 @@ pub(crate) struct Plans<'g, 'l> {
     plans: RefCell<HashMap<TypeId, Rc<Plan>>>,
     leads: RefCell<HashMap<TypeId, bool>>,
     atomic_elems: RefCell<HashMap<TypeId, Option<TypeId>>>,
+    /// `sync.poolLocal`, if the program has pools.
+    shard: Option<TypeId>,
 }
 
+/// The struct of a closure as the runtime itself calls it; a pointer to one is a func value.
+/// Source: `runtime/runtime2.go`, `funcval`, all versions.
+const FUNCVAL: &str = "runtime.funcval";
+/// A pool. Source: `sync/pool.go`, all versions: `local` and `victim` are arrays of `poolLocal`, each
+/// followed by its length.
+const POOL: &str = "sync.Pool";
+/// An interface in the queue of a pool: two words, as the runtime has them.
+/// Source: `sync/poolqueue.go`, `eface`, all versions.
+const EFACE: &str = "sync.eface";
+
 impl<'g, 'l> Plans<'g, 'l> {
-    pub(crate) fn new(graph: &'g TypeGraph<'l>) -> Plans<'g, 'l> {
+    /// `shard`: the type `sync.poolLocal`, if the program has it.
+    pub(crate) fn new(graph: &'g TypeGraph<'l>, shard: Option<TypeId>) -> Plans<'g, 'l> {
         Plans {
             graph,
+            shard,
             plans: RefCell::default(),
             leads: RefCell::default(),
             atomic_elems: RefCell::default(),
@@ -101,6 +124,7 @@ impl<'g, 'l> Plans<'g, 'l> {
             Kind::Map { .. } => leaf(LeafKind::Map(self.graph.strip(ty))),
             Kind::Interface { empty } => leaf(LeafKind::Interface { empty: *empty }),
             Kind::Func => leaf(LeafKind::Func),
+            Kind::Pointer { elem: Some(elem) } if self.is_funcval(*elem) => leaf(LeafKind::Func),
             Kind::Pointer { elem: Some(elem) } if self.leads(*elem) => {
                 leaf(LeafKind::Pointer(*elem))
             }
@@ -127,7 +151,16 @@ impl<'g, 'l> Plans<'g, 'l> {
             Kind::Struct { .. } if is_sync_map(&t.name) => {
                 leaf(LeafKind::SyncMap(self.graph.strip(ty)))
             }
+            Kind::Struct { .. } if &*t.name == EFACE => leaf(LeafKind::Interface { empty: true }),
             Kind::Struct { fields } => {
+                if let (POOL, Some(shard)) = (&*t.name, self.shard) {
+                    for f in ["local", "victim"].iter().filter_map(|name| t.field(name)) {
+                        plan.leaves.push(Leaf {
+                            off: base.saturating_add(f.off),
+                            what: LeafKind::Shards(shard),
+                        });
+                    }
+                }
                 if let Some(elem) = self.atomic_elem(ty) {
                     let off = t.field("v").map_or(0, |f| f.off);
                     if self.leads(elem) {
@@ -180,11 +213,15 @@ impl<'g, 'l> Plans<'g, 'l> {
                     answer = true;
                     break;
                 }
+                Kind::Pointer { elem: Some(elem) } if self.is_funcval(*elem) => {
+                    answer = true;
+                    break;
+                }
                 Kind::Pointer { elem: Some(elem) } | Kind::Slice { elem } | Kind::Chan { elem } => {
                     push(*elem)
                 }
                 Kind::Array { elem, len } if *len > 0 => push(*elem),
-                Kind::Struct { .. } if is_sync_map(&t.name) => {
+                Kind::Struct { .. } if is_sync_map(&t.name) || is_holder(&t.name) => {
                     answer = true;
                     break;
                 }
@@ -206,6 +243,10 @@ impl<'g, 'l> Plans<'g, 'l> {
         answer
     }
 
+    fn is_funcval(&self, ty: TypeId) -> bool {
+        &*self.graph.get(ty).name == FUNCVAL
+    }
+
     fn atomic_elem(&self, ty: TypeId) -> Option<TypeId> {
         *self
             .atomic_elems
@@ -213,4 +254,9 @@ impl<'g, 'l> Plans<'g, 'l> {
             .entry(ty)
             .or_insert_with(|| atomic_pointer_elem(self.graph, ty))
     }
+}
+
+/// Structs that hold values of any type, and hide it from the types of their fields.
+fn is_holder(name: &str) -> bool {
+    name == POOL || name == EFACE
 }

@@ -1,7 +1,7 @@
-//! From the package variables through typed memory to every map they lead to.
-//! In: the program, its types and memory. Out: the maps, each once, with the chain of places that led
-//! there. A worklist, no recursion on what the process holds; breadth first, so that the first way to
-//! a map is the shortest.
+//! From roots through typed memory to every map they lead to.
+//! In: the program, its types and memory, and roots one after another. Out: the maps, each once, with the
+//! chain of places that led there. A worklist, no recursion on what the process holds; breadth first,
+//! so that the first way to a map is the shortest from its kind of root.
 //! Over 400 lines in one file: following a word is one case distinction over what it can be.
 
 use crate::base::addr::Addr;
@@ -17,11 +17,18 @@ use crate::find::found::Found;
 use crate::find::found::FoundMap;
 use crate::find::found::FoundSyncMap;
 use crate::find::found::Node;
+use crate::find::found::Rank;
+use crate::find::found::Reach;
+use crate::find::found::Root;
+use crate::find::found::Sure;
 use crate::find::found::Via;
+use crate::find::found::Ways;
+use crate::find::path::HEAD;
 use crate::find::plan::Leaf;
 use crate::find::plan::LeafKind;
 use crate::find::plan::Plan;
 use crate::find::plan::Plans;
+use crate::find::sudogs::Sudogs;
 use crate::find::visited::Covered;
 use crate::find::visited::Visited;
 use crate::maps::image::Body;
@@ -42,49 +49,86 @@ use std::rc::Rc;
 /// Slices with fewer elements are looked at again when met again: their words are marked anyway.
 const COVER_FROM: u64 = 16;
 
+/// Shards of one pool: one for each P, of which there are at most 2^10 in old versions and as many as
+/// processors in new ones.
+const MAX_SHARDS: u64 = 1 << 20;
+
 /// Gaps of the search that are kept in full.
 const MAX_KEPT_GAPS: usize = 16;
 
+/// The struct of a pool's shard. Source: `sync/pool.go`, `poolLocal`, all versions.
+const SHARD: &str = "sync.poolLocal";
+
 /// Searches.
 pub(crate) struct Tracer<'t, 'v, 'a> {
-    reader: MapReader<'v, 'a>,
+    pub(crate) reader: MapReader<'v, 'a>,
     graph: &'v TypeGraph<'v>,
-    plans: Plans<'v, 'v>,
+    pub(crate) plans: Plans<'v, 'v>,
     closures: Closures<'t, 'v, 'a>,
     hchan: Option<Bound>,
+    sudogs: Sudogs,
+    progress: &'t dyn Progress,
     visited: Visited,
     covered: HashMap<(TypeId, u64), Covered>,
-    known_maps: HashMap<Addr, u32>,
-    known_sync_maps: HashMap<Addr, u32>,
+    /// By header, the map's position in `found.maps`.
+    pub(crate) known_maps: HashMap<Addr, usize>,
+    known_sync_maps: HashMap<Addr, usize>,
     max_nodes: u64,
-    found: Found,
+    /// The next node to be looked at.
+    next: usize,
+    /// How what is found now is found.
+    way: Ways,
+    /// What is followed now has a type that was guessed: maps it leads to wait in `pending`.
+    pub(crate) doubtful: bool,
+    pub(crate) pending: Vec<Led>,
+    pub(crate) found: Found,
 }
 
-/// Finds every map that the package variables lead to.
-pub fn trace(reader: MapReader<'_, '_>, modules: &Modules, progress: &dyn Progress) -> Found {
-    let graph = reader.program.graph;
-    let mut tracer = Tracer {
-        closures: Closures::new(reader.program, modules),
-        hchan: HCHAN.bind(&reader.program),
-        reader,
-        graph,
-        plans: Plans::new(graph),
-        visited: Visited::default(),
-        covered: HashMap::new(),
-        known_maps: HashMap::new(),
-        known_sync_maps: HashMap::new(),
-        max_nodes: (reader.program.mem.coverage().dumped / BYTES_PER_NODE)
-            .saturating_add(MIN_NODES),
-        found: Found::default(),
-    };
-    tracer.run(progress);
-    tracer.found.capture_names = tracer.closures.into_names();
-    tracer.found
+/// A map that something of a guessed type leads to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Led {
+    pub(crate) parent: u32,
+    pub(crate) ty: TypeId,
+    pub(crate) header: Addr,
+    pub(crate) via: Via,
 }
 
 impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
-    fn run(&mut self, progress: &dyn Progress) {
-        progress.phase("finding maps", None);
+    pub(crate) fn new(
+        reader: MapReader<'v, 'a>,
+        modules: &'t Modules,
+        progress: &'t dyn Progress,
+    ) -> Tracer<'t, 'v, 'a> {
+        let graph = reader.program.graph;
+        Tracer {
+            closures: Closures::new(reader.program, modules),
+            hchan: HCHAN.bind(&reader.program),
+            sudogs: Sudogs::bind(&reader.program),
+            plans: Plans::new(graph, reader.program.type_named(SHARD)),
+            max_nodes: (reader.program.mem.coverage().dumped / BYTES_PER_NODE)
+                .saturating_add(MIN_NODES),
+            reader,
+            graph,
+            progress,
+            visited: Visited::default(),
+            covered: HashMap::new(),
+            known_maps: HashMap::new(),
+            known_sync_maps: HashMap::new(),
+            next: 0,
+            way: Ways::VARIABLE,
+            doubtful: false,
+            pending: Vec::new(),
+            found: Found::default(),
+        }
+    }
+
+    /// What is found from now on is found this way.
+    pub(crate) fn by(&mut self, way: Ways) {
+        self.way = way;
+    }
+
+    /// Makes every package variable a root.
+    pub(crate) fn push_variables(&mut self) {
         let variables: &'v [Variable] = self.reader.program.index.variables();
         for (i, v) in (0u32..).zip(variables) {
             let view = self.reader.program.view_of(v);
@@ -98,25 +142,59 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
                 });
             }
         }
-        let mut next = 0usize;
-        while let Some(node) = self.found.nodes.get(next).copied() {
-            self.expand(u32::try_from(next).unwrap_or(u32::MAX), node);
-            next = next.saturating_add(1);
-            if next.is_multiple_of(4096) {
-                progress.at(self.found.maps.len() as u64);
+    }
+
+    /// Makes a value of type `ty` at `addr` a root. With `count` 0 it only stands for the start of a
+    /// path. Returns its node.
+    pub(crate) fn push_root(&mut self, root: Root, ty: TypeId, addr: Addr, count: u64) -> u32 {
+        let via = Via::Root(u32::try_from(self.found.roots.len()).unwrap_or(u32::MAX));
+        self.found.roots.push(root);
+        let node = u32::try_from(self.found.nodes.len()).unwrap_or(u32::MAX);
+        self.push(Node {
+            parent: u32::MAX,
+            ty,
+            addr,
+            count,
+            via,
+        });
+        node
+    }
+
+    /// Follows what lies at a place that was found; ends when nothing new comes up.
+    pub(crate) fn drain(&mut self) {
+        while let Some(node) = self.found.nodes.get(self.next).copied() {
+            self.expand(u32::try_from(self.next).unwrap_or(u32::MAX), node);
+            self.next = self.next.saturating_add(1);
+            if self.next.is_multiple_of(4096) {
+                self.progress.at(self.found.maps.len() as u64);
             }
         }
     }
 
-    fn push(&mut self, node: Node) {
-        if (self.found.nodes.len() as u64) < self.max_nodes {
-            self.found.nodes.push(node);
-        } else {
-            self.found.cut_short = true;
-        }
+    /// The result.
+    pub(crate) fn finish(mut self) -> Found {
+        self.found.capture_names = self.closures.into_names();
+        self.found
     }
 
-    fn gap(&mut self, fault: Fault) {
+    fn push(&mut self, node: Node) {
+        if (self.found.nodes.len() as u64) >= self.max_nodes {
+            self.found.cut_short = true;
+            return;
+        }
+        let own = u32::try_from(self.found.nodes.len()).unwrap_or(u32::MAX);
+        let above = usize::try_from(node.parent)
+            .ok()
+            .and_then(|p| self.found.ranks.get(p).copied());
+        let depth = above.map_or(0, |a| a.depth.saturating_add(1));
+        let head = above
+            .filter(|_| usize::try_from(depth).is_ok_and(|d| d >= HEAD))
+            .map_or(own, |a| a.head);
+        self.found.ranks.push(Rank { depth, head });
+        self.found.nodes.push(node);
+    }
+
+    pub(crate) fn gap(&mut self, fault: Fault) {
         // Memory that the process itself did not have holds no maps: nothing is missing.
         if fault.why.is_the_process() {
             return;
@@ -130,9 +208,15 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
     /// Looks at the elements of a node.
     fn expand(&mut self, idx: u32, node: Node) {
         if let Kind::Map { .. } = self.graph.get(node.ty).kind
-            && self.known_maps.get(&node.addr) == Some(&idx)
+            && let Some(map) = self
+                .known_maps
+                .get(&node.addr)
+                .and_then(|i| self.found.maps.get(*i))
+            && map.node == idx
         {
-            self.expand_map(idx, node);
+            if !map.dead {
+                self.expand_map(idx, node);
+            }
             return;
         }
         let plan = self.plans.plan(node.ty);
@@ -199,16 +283,16 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
             let Some(slot) = at.checked_add(leaf.off) else {
                 continue;
             };
-            // An array or sync.Map is a part of the value, not a word in it.
-            let is_word = !matches!(leaf.what, LeafKind::Array { .. } | LeafKind::SyncMap(_));
-            if is_word && !self.visited.first(slot) {
+            if leaf.is_word() && !self.visited.first(slot) {
                 continue;
             }
             self.follow(idx, leaf, slot, base.saturating_add(leaf.off), bytes);
         }
     }
 
-    fn follow(&mut self, idx: u32, leaf: &Leaf, slot: Addr, off: u64, bytes: &[u8]) {
+    /// Follows one place of a value: `bytes` are the value's, `slot` is where the place lies (nil for a
+    /// value that lies nowhere, in registers), `off` its offset in the node's memory.
+    pub(crate) fn follow(&mut self, idx: u32, leaf: &Leaf, slot: Addr, off: u64, bytes: &[u8]) {
         let abi = self.reader.program.mem.abi;
         let word_size = usize::from(abi.ptr_size);
         let at = usize::try_from(leaf.off).unwrap_or(usize::MAX);
@@ -231,9 +315,22 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
             }
             LeafKind::Slice(elem) if !first.is_nil() => {
                 let (len, cap) = (word(1), word(2));
-                if len > 0 && len <= cap && len <= MAX_ELEMENTS {
+                if len > cap || cap > MAX_ELEMENTS {
+                    return;
+                }
+                if len > 0 {
                     self.push(node(elem, first, len, Via::At(off)));
                 }
+                let rest = cap.saturating_sub(len);
+                if let Some(at) = first
+                    .element(len, self.graph.get(elem).size)
+                    .filter(|_| rest > 0)
+                {
+                    self.push(node(elem, at, rest, Via::Beyond { off, len }));
+                }
+            }
+            LeafKind::Shards(shard) if !first.is_nil() && word(1) <= MAX_SHARDS => {
+                self.push(node(shard, first, word(1), Via::At(off)))
             }
             LeafKind::Array { elem, len } if len <= MAX_ELEMENTS => {
                 self.push(node(elem, slot, len, Via::At(off)))
@@ -243,6 +340,15 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
                     return;
                 };
                 if !self.plans.leads(dynamic.ty) {
+                    return;
+                }
+                if dynamic.direct && slot.is_nil() {
+                    let value = bytes
+                        .get(at.saturating_add(word_size)..)
+                        .unwrap_or_default();
+                    for inner in &self.plans.plan(dynamic.ty).leaves {
+                        self.follow(idx, inner, slot, off, value);
+                    }
                     return;
                 }
                 let data = slot.checked_add(abi.word()).unwrap_or(Addr::NIL);
@@ -287,6 +393,7 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
         if qcount > dataqsiz || recvx >= dataqsiz || dataqsiz > MAX_ELEMENTS {
             return;
         }
+        self.follow_senders(idx, elem, chan, off);
         let stride = self.graph.get(elem).size;
         for i in 0..qcount {
             let at = recvx.saturating_add(i).checked_rem(dataqsiz).unwrap_or(0);
@@ -302,13 +409,43 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
         }
     }
 
-    fn follow_func(&mut self, idx: u32, closure: Addr, off: u64) {
+    /// The values that blocked senders wait to hand over.
+    fn follow_senders(&mut self, idx: u32, elem: TypeId, chan: Addr, off: u64) {
+        let senders = self.sudogs.senders(self.reader.program.mem, chan);
+        for (addr, i) in senders.into_iter().zip(0u64..) {
+            self.push(Node {
+                parent: idx,
+                ty: elem,
+                addr,
+                count: 1,
+                via: Via::Send { off, idx: i },
+            });
+        }
+    }
+
+    /// The names of the variables that the function at `code` captured, and their places in its closure.
+    pub(crate) fn captures_by_name(&mut self, code: Addr) -> Vec<(String, u64)> {
+        self.closures.named(code)
+    }
+
+    /// Follows what a func value captured.
+    pub(crate) fn follow_func(&mut self, idx: u32, closure: Addr, off: u64) {
         let code = match self.reader.program.mem.read_addr(closure) {
             Ok(code) => code,
             Err(fault) => return self.gap(fault),
         };
+        // A closure in the binary itself is a function's code address and nothing else; one on the heap
+        // ends with its object.
+        let room = match self.reader.heap.home(closure) {
+            Home::Module => 0,
+            home => home.room_at(closure).unwrap_or(u64::MAX),
+        };
         for (ty, at, name) in self.closures.captures(code) {
-            if let Some(addr) = closure.checked_add(at).filter(|_| self.plans.leads(ty)) {
+            let end = at.saturating_add(self.graph.get(ty).size);
+            if let Some(addr) = closure
+                .checked_add(at)
+                .filter(|_| end <= room && self.plans.leads(ty))
+            {
                 self.push(Node {
                     parent: idx,
                     ty,
@@ -321,12 +458,27 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
     }
 
     /// A map word: a map the first time its header is met.
-    fn found_map(&mut self, parent: u32, ty: TypeId, header: Addr, via: Via) {
-        if header.is_nil() || self.known_maps.contains_key(&header) {
+    pub(crate) fn found_map(&mut self, parent: u32, ty: TypeId, header: Addr, via: Via) {
+        if header.is_nil() {
+            return;
+        }
+        if let Some(known) = self.known_maps.get(&header) {
+            if let Some(map) = self.found.maps.get_mut(*known) {
+                map.ways.add(self.way);
+            }
+            return;
+        }
+        if self.doubtful {
+            self.pending.push(Led {
+                parent,
+                ty,
+                header,
+                via,
+            });
             return;
         }
         let node = u32::try_from(self.found.nodes.len()).unwrap_or(u32::MAX);
-        self.known_maps.insert(header, node);
+        self.known_maps.insert(header, self.found.maps.len());
         self.push(Node {
             parent,
             ty,
@@ -338,15 +490,39 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
             addr: header,
             ty,
             node,
+            ways: self.way,
+            reach: Reach::Reachable,
+            sure: Sure::Typed,
+            dead: false,
         });
     }
 
+    /// Gives a map that was found another type, and follows it once more.
+    pub(crate) fn retype(&mut self, map: usize, ty: TypeId, sure: Sure) {
+        let node = u32::try_from(self.found.nodes.len()).unwrap_or(u32::MAX);
+        let Some(m) = self.found.maps.get_mut(map) else {
+            return;
+        };
+        let old = usize::try_from(m.node)
+            .ok()
+            .and_then(|i| self.found.nodes.get(i).copied());
+        let Some(old) = old else { return };
+        (m.ty, m.sure, m.node, self.way) = (ty, sure, node, m.ways.first());
+        self.push(Node { ty, ..old });
+    }
+
     fn found_sync_map(&mut self, parent: u32, ty: TypeId, at: Addr, off: u64) {
-        if self.known_sync_maps.contains_key(&at) {
+        if self.doubtful {
+            return; // nothing in its memory could confirm it
+        }
+        if let Some(known) = self.known_sync_maps.get(&at) {
+            if let Some(map) = self.found.sync_maps.get_mut(*known) {
+                map.ways.add(self.way);
+            }
             return;
         }
         let node = u32::try_from(self.found.nodes.len()).unwrap_or(u32::MAX);
-        self.known_sync_maps.insert(at, node);
+        self.known_sync_maps.insert(at, self.found.sync_maps.len());
         // The node stands for the path only: what it leads to is pushed here.
         self.push(Node {
             parent,
@@ -382,6 +558,8 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
             addr: at,
             node,
             image,
+            ways: self.way,
+            reach: Reach::Reachable,
         });
     }
 

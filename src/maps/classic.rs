@@ -66,7 +66,7 @@ impl<'a> ClassicReader<'_, '_, 'a> {
         })
     }
 
-    fn read_header(&self, addr: Addr) -> Result<Hmap, Fault> {
+    pub(crate) fn read_header(&self, addr: Addr) -> Result<Hmap, Fault> {
         let bytes = self.mem.bytes(addr, self.hmap.size)?;
         let field = |name: &str| {
             let f = self.hmap.field(name)?;

@@ -5,8 +5,11 @@ use crate::base::addr::Addr;
 use crate::maps::classic::ClassicReader;
 use crate::maps::image::Body;
 use crate::maps::image::Gaps;
+use crate::maps::image::Hmap;
 use crate::maps::image::MapImage;
 use crate::maps::image::SlotLayout;
+use crate::maps::image::SwissMap;
+use crate::maps::image::TableHeader;
 use crate::maps::layout::Family;
 use crate::maps::layout::MapLayouts;
 use crate::maps::refs::RefChecker;
@@ -40,24 +43,10 @@ impl<'a> MapReader<'_, 'a> {
     pub fn read(&self, addr: Addr, slots: Arc<SlotLayout>) -> MapImage<'a> {
         let (mem, heap) = (self.program.mem, self.heap);
         let mut gaps = Gaps::default();
-        let body = match &self.layouts.family {
-            Family::Classic { hmap, extra } => ClassicReader {
-                mem,
-                heap,
-                hmap,
-                extra,
-            }
-            .read(addr, &slots, &mut gaps)
-            .map(Body::Classic),
-            Family::Swiss { map, table, groups } => SwissReader {
-                mem,
-                heap,
-                map,
-                table,
-                groups,
-            }
-            .read(addr, &slots, &mut gaps)
-            .map(Body::Swiss),
+        let body = match (self.classic(), self.swiss()) {
+            (Some(classic), _) => classic.read(addr, &slots, &mut gaps).map(Body::Classic),
+            (None, Some(swiss)) => swiss.read(addr, &slots, &mut gaps).map(Body::Swiss),
+            (None, None) => Ok(Body::Unreadable),
         };
         let body = body.unwrap_or_else(|fault| {
             gaps.push("header", fault);
@@ -74,6 +63,48 @@ impl<'a> MapReader<'_, 'a> {
             bad_refs_total: 0,
             shared: Vec::new(),
             gaps,
+        }
+    }
+
+    /// The header at `addr`, if the program's maps are classic ones and it can be read.
+    pub fn hmap(&self, addr: Addr) -> Option<Hmap> {
+        self.classic()?.read_header(addr).ok()
+    }
+
+    /// The header at `addr`, if the program's maps are Swiss ones and it can be read.
+    pub fn swiss_map(&self, addr: Addr) -> Option<SwissMap> {
+        self.swiss()?.read_header(addr).ok()
+    }
+
+    /// The fields of the table at `addr`, likewise.
+    pub fn swiss_table(&self, addr: Addr) -> Option<TableHeader> {
+        let swiss = self.swiss()?;
+        let bytes = swiss.mem.bytes(addr, swiss.table.size).ok()?;
+        Some(swiss.table_header(&bytes))
+    }
+
+    fn classic(&self) -> Option<ClassicReader<'_, '_, 'a>> {
+        match &self.layouts.family {
+            Family::Classic { hmap, extra } => Some(ClassicReader {
+                mem: self.program.mem,
+                heap: self.heap,
+                hmap,
+                extra,
+            }),
+            Family::Swiss { .. } => None,
+        }
+    }
+
+    fn swiss(&self) -> Option<SwissReader<'_, '_, 'a>> {
+        match &self.layouts.family {
+            Family::Swiss { map, table, groups } => Some(SwissReader {
+                mem: self.program.mem,
+                heap: self.heap,
+                map,
+                table,
+                groups,
+            }),
+            Family::Classic { .. } => None,
         }
     }
 

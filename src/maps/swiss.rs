@@ -69,7 +69,7 @@ impl<'a> SwissReader<'_, '_, 'a> {
         )
     }
 
-    fn read_header(&self, addr: Addr) -> Result<SwissMap, Fault> {
+    pub(crate) fn read_header(&self, addr: Addr) -> Result<SwissMap, Fault> {
         let bytes = self.mem.bytes(addr, self.map.size)?;
         let field = |name: &str| uint(self.mem, self.map, &bytes, name);
         let get = |name| field(name).unwrap_or(0);
@@ -186,7 +186,7 @@ impl<'a> SwissReader<'_, '_, 'a> {
         out
     }
 
-    fn table_header(&self, bytes: &[u8]) -> TableHeader {
+    pub(crate) fn table_header(&self, bytes: &[u8]) -> TableHeader {
         let get = |name| uint(self.mem, self.table, bytes, name).unwrap_or(0);
         let short = |name| u16::try_from(get(name)).unwrap_or(u16::MAX);
         let at = |bound: &Bound, name| bound.off(name).and_then(|o| usize::try_from(o).ok());

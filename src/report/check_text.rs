@@ -440,7 +440,7 @@ fn show_command(p: &ProcessInfo, addr: Addr) -> String {
 }
 
 /// The files as they go behind a suggested command; the core's own notes need no repeating.
-fn files(p: &ProcessInfo) -> String {
+pub fn files(p: &ProcessInfo) -> String {
     let core = shell_word(&p.core.display().to_string());
     let allow = match p.matched {
         Match::Mismatch => " --allow-mismatch",

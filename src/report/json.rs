@@ -28,6 +28,8 @@ use serde_json::ser::PrettyFormatter;
 use std::io;
 use std::io::Write;
 
+pub mod goroutines;
+
 /// The name of the schema, in every document and every line.
 pub const SCHEMA: &str = "badmap/1";
 
@@ -316,6 +318,8 @@ struct Row<'a> {
     owner: Option<&'a str>,
     found_by: &'a [&'static str],
     reachable: &'a str,
+    type_sure: &'a str,
+    type_candidates: Option<&'a [String]>,
     len: Option<i64>,
     capacity: Option<u64>,
     bytes: u64,
@@ -338,6 +342,8 @@ impl<'a> Row<'a> {
             owner: owner(row),
             found_by: &row.found_by,
             reachable: row.reachable,
+            type_sure: row.type_sure,
+            type_candidates: Some(row.type_candidates.as_slice()).filter(|c| !c.is_empty()),
             len: row.len,
             capacity: row.capacity,
             bytes: row.bytes,

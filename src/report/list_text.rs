@@ -58,8 +58,9 @@ pub fn write_list(out: &mut dyn Write, rows: &[&MapRow], style: Style) -> io::Re
         } else {
             clean(&row.owner).into_owned()
         };
-        if !row.flags.is_empty() {
-            owner.push_str(&format!("  [{}]", row.flags.join(", ")));
+        let marks = marks(row);
+        if !marks.is_empty() {
+            owner.push_str(&format!("  [{}]", marks.join(", ")));
         }
         if style.verbose {
             owner.push_str(&format!(
@@ -82,6 +83,21 @@ pub fn write_list(out: &mut dyn Write, rows: &[&MapRow], style: Style) -> io::Re
         ]
     });
     write_table(out, &head, &lines.collect::<Vec<_>>(), style)
+}
+
+/// What a reader has to know of a row beside its columns: its flags, and how it was found where that is
+/// anything but a package variable with a type.
+fn marks(row: &MapRow) -> Vec<String> {
+    let mut out: Vec<String> = row.flags.iter().map(|f| (*f).to_owned()).collect();
+    if row.reachable != "reachable" {
+        out.push(row.reachable.to_owned());
+    }
+    match row.type_candidates.len() {
+        0 if row.type_sure != "typed" => out.push(format!("type {}", row.type_sure)),
+        0 => {}
+        n => out.push(format!("type {}: one of {n}", row.type_sure)),
+    }
+    out
 }
 
 /// Writes the groups as a table; `what` heads the column of names.

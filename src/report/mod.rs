@@ -3,6 +3,7 @@
 
 pub mod check_text;
 pub mod escape;
+pub mod goroutines_text;
 pub mod info_text;
 pub mod json;
 pub mod list_text;
@@ -10,4 +11,5 @@ pub mod rules_text;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod show_text;
+pub mod stack_text;
 pub mod style;

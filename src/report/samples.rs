@@ -13,43 +13,15 @@ use crate::survey::result::BinaryFrom;
 use crate::survey::result::CrashInfo;
 use crate::survey::result::CrashKind;
 use crate::survey::result::EntryText;
+use crate::survey::result::GoroutineList;
 use crate::survey::result::MapRow;
 use crate::survey::result::Match;
 use crate::survey::result::Part;
-use crate::survey::result::ProcessInfo;
 use crate::survey::result::Shown;
 use crate::survey::result::Survey;
+use crate::survey::samples::goroutine_rows;
+use crate::survey::samples::process;
 use std::path::PathBuf;
-
-pub(crate) fn process() -> ProcessInfo {
-    ProcessInfo {
-        go: "go1.23.9".into(),
-        untested: false,
-        os: "linux",
-        arch: "amd64",
-        maps: "classic",
-        core: PathBuf::from("core.4711"),
-        core_size: 1_288_490_188,
-        compressed: None,
-        binary: PathBuf::from("/srv/bin/sessiond"),
-        binary_from: BinaryFrom::CoreNotes,
-        matched: Match::Yes,
-        core_build_id: Some("5f3a0c9d".into()),
-        binary_build_id: Some("5f3a0c9d".into()),
-        pid: Some(4711),
-        command: Some("sessiond".into()),
-        how_dumped: "kernel",
-        threads: 12,
-        goroutines: Some(340),
-        slide: 0,
-        dwarf: 5,
-        dumped_bytes: 1_288_000_000,
-        missing_bytes: 0,
-        missing: Vec::new(),
-        from_binary_bytes: 3_565_158,
-        not_dumped_bytes: 0,
-    }
-}
 
 pub(crate) fn crash_in_map() -> CrashInfo {
     CrashInfo {
@@ -81,8 +53,10 @@ pub(crate) fn row(addr: u64, ty: &str, owner: &str) -> MapRow {
         key_type: "string".into(),
         elem_type: "int".into(),
         owner: owner.into(),
-        found_by: vec!["heap", "variable"],
+        found_by: vec!["variable", "stack"],
         reachable: "reachable",
+        type_sure: "typed",
+        type_candidates: Vec::new(),
         len: Some(1_204),
         capacity: Some(1_664),
         bytes: 43_056,
@@ -377,5 +351,15 @@ pub(crate) fn shown() -> Shown {
             elem: "17".into(),
         }],
         entries_total: 9,
+    }
+}
+
+pub(crate) fn goroutines() -> GoroutineList {
+    GoroutineList {
+        process: process(),
+        crash: crash_in_map(),
+        goroutines: goroutine_rows(),
+        unreadable: 0,
+        gaps: Vec::new(),
     }
 }

@@ -62,6 +62,14 @@ pub enum SurveyError {
         /// What is missing.
         what: String,
     },
+    /// No goroutine has this number.
+    #[error("looking for goroutine {id}: none of the {live} that are not dead is it")]
+    NoSuchGoroutine {
+        /// The number asked for.
+        id: u64,
+        /// Goroutines there are.
+        live: usize,
+    },
     /// No map has this address or owner path.
     #[error("looking for the map {target}: {found}")]
     NoSuchMap {
@@ -86,6 +94,7 @@ impl SurveyError {
             SurveyError::NotGo { .. } => Some("badmap reads processes of Go programs only".into()),
             SurveyError::NoMaps { .. } => Some("badmap knows go1.19 to go1.27".into()),
             SurveyError::TooLittle { .. } => Some("the file may be cut short; compare its size with the original".into()),
+            SurveyError::NoSuchGoroutine { .. } => Some("badmap goroutines --all lists every goroutine with its number".into()),
             SurveyError::NoSuchMap { .. } => Some("badmap list shows every map with its address and owner path".into()),
         }
     }

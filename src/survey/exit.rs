@@ -4,6 +4,7 @@
 use crate::check::rule::Verdict;
 use crate::survey::result::CrashInfo;
 use crate::survey::result::CrashKind;
+use crate::survey::result::GoroutineList;
 use crate::survey::result::ProcessInfo;
 use crate::survey::result::Survey;
 use crate::survey::result::Totals;
@@ -82,9 +83,21 @@ pub fn read_exit(find_gaps_total: u64, map_gaps_total: u64) -> Exit {
     }
 }
 
+/// How `goroutines` ends: 3 when a stack that was asked for could not be followed to its end, a goroutine
+/// could not be read, or the core is cut short. The crash is no reason, whatever it is about.
+pub fn goroutines_exit(list: &GoroutineList) -> Exit {
+    let whole = list.unreadable == 0
+        && list.gaps.is_empty()
+        && list.process.missing_bytes == 0
+        && list.goroutines.iter().all(|g| g.broken.is_none());
+    if whole { Exit::Sound } else { Exit::Unproven }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::survey::samples::goroutine_rows;
+    use crate::survey::samples::process;
 
     fn crash(kind: CrashKind) -> CrashInfo {
         CrashInfo {
@@ -151,5 +164,29 @@ mod tests {
         assert_eq!(read_exit(0, 1).code(), 3);
         assert_eq!(read_exit(1, 0).code(), 3);
         assert_eq!(read_exit(0, 0).code(), 0);
+    }
+
+    #[test]
+    fn a_stack_not_followed_to_its_end_is_3_and_a_map_crash_is_not_1() {
+        let mut rows = goroutine_rows();
+        rows.retain(|r| r.broken.is_none());
+        let whole = GoroutineList {
+            process: process(),
+            crash: crash(CrashKind::Map),
+            goroutines: rows,
+            unreadable: 0,
+            gaps: Vec::new(),
+        };
+        let code = |change: &dyn Fn(&mut GoroutineList)| {
+            let mut list = whole.clone();
+            change(&mut list);
+            goroutines_exit(&list).code()
+        };
+        assert_eq!(code(&|_| {}), 0);
+        assert_eq!(code(&|l| l.goroutines.clear()), 0);
+        assert_eq!(code(&|l| l.goroutines = goroutine_rows()), 3);
+        assert_eq!(code(&|l| l.unreadable = 1), 3);
+        assert_eq!(code(&|l| l.gaps = vec!["no function tables".into()]), 3);
+        assert_eq!(code(&|l| l.process.missing_bytes = 1), 3);
     }
 }

@@ -35,13 +35,15 @@ pub(crate) fn rows(
             .collect::<Vec<_>>()
             .par_iter()
             .map(|(i, m)| {
-                let checked = map_row(s, m, paths, &[]);
+                let checked = map_row(s, found, m, paths, &[]);
                 progress.at(done.fetch_add(1, Ordering::Relaxed).saturating_add(1));
                 let mut storages = Vec::new();
                 let Some((row, image)) = checked else {
                     return (None, storages);
                 };
-                image.for_each_storage(|_, addr| storages.push((addr, *i)));
+                if !m.dead {
+                    image.for_each_storage(|_, addr| storages.push((addr, *i)));
+                }
                 (Some(row), storages)
             })
             .collect();
@@ -61,7 +63,7 @@ pub(crate) fn rows(
                 ) {
                     // Only now it is known whom else the storage belongs to: such a map is checked again.
                     (Some(others), Some(m)) => {
-                        map_row(s, m, paths, others).map_or(row, |(row, _)| row)
+                        map_row(s, found, m, paths, others).map_or(row, |(row, _)| row)
                     }
                     _ => row,
                 }
@@ -135,16 +137,21 @@ pub(crate) fn shared_with(s: &Session<'_, '_>, found: &Found, map: &FoundMap) ->
 /// Reads and checks one map. `shared`: storage it has in common with others, and their headers.
 pub(crate) fn map_row<'a>(
     s: &Session<'_, 'a>,
+    found: &Found,
     map: &FoundMap,
     paths: &Paths<'_, '_>,
     shared: &[(Addr, Addr)],
 ) -> Option<(MapRow, MapImage<'a>)> {
     let slots = s.reader.slots(map.ty)?;
-    let mut image = s.reader.read_for_check(map.addr, slots);
-    let mut found = Vec::new();
+    let mut image = if map.dead {
+        s.reader.read(map.addr, slots)
+    } else {
+        s.reader.read_for_check(map.addr, slots)
+    };
+    let mut common = Vec::new();
     if !shared.is_empty() {
         image.for_each_storage(|place, addr| {
-            found.extend(
+            common.extend(
                 shared
                     .iter()
                     .filter(|(a, _)| *a == addr)
@@ -156,13 +163,16 @@ pub(crate) fn map_row<'a>(
             );
         });
     }
-    image.shared = found;
-    let verdict = check_map(&image);
+    image.shared = common;
+    // What the collector has given up may be freed in part: nothing can be held against it.
+    let verdict = (!map.dead).then(|| check_map(&image));
+    let alternatives = found.alternatives.get(&map.addr);
     Some((
         row::map_row(
             s.reader.program.graph,
             &image,
-            map.ty,
+            map,
+            alternatives.map(Vec::as_slice).unwrap_or_default(),
             verdict,
             paths.owner(map.node),
         ),

@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod exit;
+pub mod fold;
 pub mod inputs;
 mod judge;
 mod owners;
@@ -10,5 +11,8 @@ pub mod request;
 pub mod result;
 pub mod row;
 pub mod run;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod session;
 pub mod show;
+mod stacks;

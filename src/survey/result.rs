@@ -4,7 +4,9 @@
 use crate::base::addr::Addr;
 use crate::check::rule::MapVerdict;
 use crate::check::rule::Verdict;
+use crate::runtime::pclntab::SourceFrame;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What was opened and how much of it is there.
 #[derive(Clone, Debug)]
@@ -148,10 +150,14 @@ pub struct MapRow {
     pub elem_type: String,
     /// Owner path, keys by redaction mode.
     pub owner: String,
-    /// How it was found: `variable`, … every way, sorted.
+    /// How it was found: every way, in the order of `find::found::Ways::ALL`.
     pub found_by: Vec<&'static str>,
-    /// `reachable` when a root leads to it through typed memory.
+    /// `reachable`, `reachable-unknown-path` or `garbage`.
     pub reachable: &'static str,
+    /// How sure its type is: `typed`, `inferred` or `ambiguous`.
+    pub type_sure: &'static str,
+    /// The types that fit, where that is ambiguous; the one it is shown as first.
+    pub type_candidates: Vec<String>,
     /// `len(m)` as the header claims; `None` when unreadable.
     pub len: Option<i64>,
     /// Entries the storage has room for before it must grow (slots in buckets or tables).
@@ -160,9 +166,11 @@ pub struct MapRow {
     pub bytes: u64,
     /// Of these, bytes of slots that hold no entry.
     pub waste: u64,
-    /// Words for its state: `mid-write`, `growing`, `same-size-grow`, `iterator`, `small`, `tombstones`, `empty`.
+    /// Words for its state: `mid-write`, `growing`, `same-size-grow`, `iterator`, `small`, `tombstones`,
+    /// `empty`; `dead` when the garbage collector has given it up.
     pub flags: Vec<&'static str>,
-    /// What the rules say; `None` for kinds that have none of their own (`syncmap`).
+    /// What the rules say; `None` for kinds that have none of their own (`syncmap`), and for maps that
+    /// the garbage collector has given up, of which parts may be freed.
     pub verdict: Option<MapVerdict>,
     /// What could not be read, first ones: "what: where and why".
     pub gaps: Vec<String>,
@@ -222,6 +230,97 @@ pub struct Totals {
     pub bytes: u64,
     /// Findings of all severities.
     pub findings: u64,
+}
+
+/// One goroutine of the process, with its stack.
+#[derive(Clone, Debug)]
+pub struct GoroutineRow {
+    /// Its number.
+    pub id: u64,
+    /// What it is doing, in the runtime's word: `running`, `waiting`, …
+    pub state: &'static str,
+    /// Why it waits, in the runtime's words, e.g. `chan receive`; only while it waits.
+    pub wait_reason: Option<String>,
+    /// Thread (tid) that runs it.
+    pub thread: Option<u32>,
+    /// Whether it is locked to a thread.
+    pub locked: bool,
+    /// The go statement that made it; `None` for the first one, and where it cannot be told.
+    pub created_by: Option<SourceFrame>,
+    /// The goroutine that made it; from go1.21.
+    pub parent: Option<u64>,
+    /// The function it began with.
+    pub started_with: Option<String>,
+    /// Its stack, innermost frame first.
+    pub frames: Vec<FrameRow>,
+    /// Why the stack ends before its outermost function.
+    pub broken: Option<String>,
+}
+
+/// One frame of a stack. Rows of equal pc share their source.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct FrameRow {
+    /// The program counter: a return address, but for innermost and interrupted frames.
+    pub pc: Addr,
+    /// The stack pointer.
+    pub sp: Addr,
+    /// Which stack: `goroutine`, `system`, `signal`.
+    pub part: &'static str,
+    /// What a debugger would show for it: inlined functions first, the function itself last; never empty.
+    pub source: Arc<[SourceFrame]>,
+}
+
+/// The goroutines of a process.
+#[derive(Clone, Debug)]
+pub struct GoroutineList {
+    /// What was opened.
+    pub process: ProcessInfo,
+    /// How it ended.
+    pub crash: CrashInfo,
+    /// Goroutines that are not dead, by number.
+    pub goroutines: Vec<GoroutineRow>,
+    /// Goroutines on the runtime's list whose record could not be read.
+    pub unreadable: u64,
+    /// What of the process is missing, in words.
+    pub gaps: Vec<String>,
+}
+
+impl GoroutineRow {
+    /// The innermost frame of the program's own code: the first outside of the runtime and of what
+    /// it is called through, else the outermost but for the runtime's own entry.
+    pub fn top_user_frame(&self) -> Option<&SourceFrame> {
+        self.user_frames()
+            .next()
+            .or_else(|| self.own_frames().rfind(|s| s.function != "runtime.goexit"))
+    }
+
+    /// The frames of the program's own code, innermost first.
+    pub fn user_frames(&self) -> impl Iterator<Item = &SourceFrame> {
+        self.own_frames().filter(|s| !is_plumbing(&s.function))
+    }
+
+    /// The frames on the goroutine's own stack.
+    fn own_frames(&self) -> impl DoubleEndedIterator<Item = &SourceFrame> {
+        self.frames
+            .iter()
+            .filter(|f| f.part == "goroutine")
+            .flat_map(|f| f.source.iter())
+    }
+}
+
+/// Packages between a program and its map or channel: never where somebody looks for a defect. The
+/// last two are the compiler's own functions, to hash and to compare (`type:.hash.main.Key`; before
+/// go1.20 `type..hash.main.Key`).
+const PLUMBING: [&str; 11] = [
+    "runtime", "internal", "sync", "reflect", "syscall", "time", "maps", "iter", "os", "type:",
+    "type",
+];
+
+/// Whether a function belongs to the runtime, or to the packages through which programs reach it.
+pub fn is_plumbing(function: &str) -> bool {
+    let package = function.rsplit_once('/').map_or(function, |(path, _)| path);
+    let root = package.split(['/', '.']).next().unwrap_or(package);
+    PLUMBING.contains(&root)
 }
 
 /// One map from its header down to its slots, as `badmap show` prints it.

@@ -2,6 +2,7 @@
 //! In: an image and its verdict. Out: a `MapRow`.
 
 use crate::check::rule::MapVerdict;
+use crate::find::found::FoundMap;
 use crate::find::found::FoundSyncMap;
 use crate::maps::image::Body;
 use crate::maps::image::BucketArray;
@@ -19,10 +20,12 @@ use crate::types::graph::TypeId;
 pub fn map_row(
     graph: &TypeGraph<'_>,
     image: &MapImage<'_>,
-    ty: TypeId,
-    verdict: MapVerdict,
+    map: &FoundMap,
+    alternatives: &[TypeId],
+    verdict: Option<MapVerdict>,
     owner: String,
 ) -> MapRow {
+    let ty = map.ty;
     let name = |id: TypeId| graph.declared(id).name.to_string();
     let (kind, sizes, mut flags) = match &image.body {
         Body::Classic(c) => ("classic", classic_sizes(image, c), classic_flags(c)),
@@ -31,6 +34,9 @@ pub fn map_row(
     };
     if image.mid_write() {
         flags.insert(0, "mid-write");
+    }
+    if map.dead {
+        flags.insert(0, "dead");
     }
     let len = image.claimed_len();
     let live = len.and_then(|l| u64::try_from(l).ok()).unwrap_or(0);
@@ -42,8 +48,10 @@ pub fn map_row(
         key_type: name(image.slots.key),
         elem_type: name(image.slots.elem),
         owner,
-        found_by: vec!["variable"],
-        reachable: "reachable",
+        found_by: map.ways.names(),
+        reachable: map.reach.as_str(),
+        type_sure: map.sure.as_str(),
+        type_candidates: alternatives.iter().map(|ty| name(*ty)).collect(),
         len,
         capacity: sizes.capacity,
         bytes: sizes.bytes,
@@ -53,7 +61,7 @@ pub fn map_row(
             .saturating_mul(entry)
             .min(sizes.bytes),
         flags,
-        verdict: Some(verdict),
+        verdict,
         gaps: image
             .gaps
             .list
@@ -74,8 +82,10 @@ pub fn sync_row(map: &FoundSyncMap, owner: String) -> MapRow {
         key_type: "interface {}".into(),
         elem_type: "interface {}".into(),
         owner,
-        found_by: vec!["variable"],
-        reachable: "reachable",
+        found_by: map.ways.names(),
+        reachable: map.reach.as_str(),
+        type_sure: "typed",
+        type_candidates: Vec::new(),
         len: i64::try_from(image.entries.len())
             .ok()
             .filter(|_| image.gaps.is_empty()),

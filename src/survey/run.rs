@@ -8,7 +8,8 @@ use crate::crash::message::read_ending;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
 use crate::find::found::FoundSyncMap;
-use crate::find::trace::trace;
+use crate::find::search::find_maps;
+use crate::find::search::find_maps_of;
 use crate::survey::error::SurveyError;
 use crate::survey::judge::map_row;
 use crate::survey::judge::rows;
@@ -20,13 +21,17 @@ use crate::survey::request::ValueMode;
 use crate::survey::request::Window;
 use crate::survey::result::CrashInfo;
 use crate::survey::result::CrashKind;
+use crate::survey::result::GoroutineList;
+use crate::survey::result::MapRow;
 use crate::survey::result::ProcessInfo;
 use crate::survey::result::Shown;
 use crate::survey::result::Survey;
 use crate::survey::session::Session;
 use crate::survey::session::with_session;
 use crate::survey::show;
+use crate::survey::stacks::goroutine_rows;
 use crate::types::graph::TypeId;
+use std::collections::HashMap;
 
 /// Bytes of an elem or key shown in a listing of entries.
 const ENTRY_TEXT: usize = 200;
@@ -50,24 +55,92 @@ pub fn info(
     })
 }
 
+/// The goroutines and their stacks; of one goroutine only, if `only` names it. No map is looked for.
+/// # Errors
+/// Whatever keeps badmap from reading the process, and `NoSuchGoroutine`.
+pub fn goroutines(
+    req: &Request,
+    only: Option<u64>,
+    progress: &dyn Progress,
+) -> Result<GoroutineList, SurveyError> {
+    with_session(req, progress, |s| {
+        if let Some(id) = only {
+            s.require_goroutine(id)?;
+        }
+        let goroutines = goroutine_rows(s, only, progress);
+        let mut gaps = s.missing.clone();
+        if s.goroutines.is_none() {
+            gaps.push("the list of goroutines (runtime.allgs) could not be read".to_string());
+        }
+        if s.tables.is_empty() {
+            gaps.push("the function tables (pclntab) could not be read".to_string());
+        }
+        Ok(GoroutineList {
+            process: s.process.clone(),
+            crash: crash_info(s, req),
+            goroutines,
+            unreadable: s.goroutines.as_ref().map_or(0, |g| g.unreadable),
+            gaps,
+        })
+    })
+}
+
 /// Finds and checks every map.
 /// # Errors
 /// Whatever keeps badmap from reading the process.
 pub fn survey(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyError> {
     with_session(req, progress, |s| {
-        let found = trace(s.reader, s.modules, progress);
+        let found = find_maps(&s.grounds(), progress);
         let maps = rows(s, req, &found, progress);
-        Ok(Survey {
-            process: s.process.clone(),
-            crash: crash_info(s, req),
-            maps,
-            find_gaps: find_gaps(s, &found),
-            find_gaps_total: found
-                .gaps_total
-                .saturating_add(s.unbound_gaps().len() as u64)
-                .saturating_add(u64::from(found.cut_short)),
-        })
+        Ok(survey_of(s, req, &found, maps))
     })
+}
+
+/// The same, but only the maps that one goroutine's stack and registers lead to, each with the way
+/// from there as its owner.
+/// # Errors
+/// Whatever keeps badmap from reading the process, and `NoSuchGoroutine`.
+pub fn survey_goroutine(
+    req: &Request,
+    goroutine: u64,
+    progress: &dyn Progress,
+) -> Result<Survey, SurveyError> {
+    with_session(req, progress, |s| {
+        s.require_goroutine(goroutine)?;
+        let found = find_maps(&s.grounds(), progress);
+        let mut maps = rows(s, req, &found, progress);
+        let held = find_maps_of(&s.grounds(), goroutine, progress);
+        with_paths(s, req, &held, |paths, _| {
+            let ways: HashMap<(Addr, bool), u32> = held
+                .maps
+                .iter()
+                .map(|m| ((m.addr, false), m.node))
+                .chain(held.sync_maps.iter().map(|m| ((m.addr, true), m.node)))
+                .collect();
+            maps.retain_mut(|row| match ways.get(&(row.addr, row.kind == "syncmap")) {
+                Some(node) => {
+                    row.owner = paths.owner(*node);
+                    true
+                }
+                None => false,
+            });
+        });
+        Ok(survey_of(s, req, &found, maps))
+    })
+}
+
+fn survey_of(s: &Session<'_, '_>, req: &Request, found: &Found, maps: Vec<MapRow>) -> Survey {
+    Survey {
+        process: s.process.clone(),
+        crash: crash_info(s, req),
+        maps,
+        find_gaps: find_gaps(s, found),
+        find_gaps_total: found
+            .gaps_total
+            .saturating_add(s.unbound_gaps().len() as u64)
+            .saturating_add(found.broken_stacks)
+            .saturating_add(u64::from(found.cut_short)),
+    }
 }
 
 /// Shows one map down to its slots.
@@ -81,11 +154,11 @@ pub fn show(
     progress: &dyn Progress,
 ) -> Result<Shown, SurveyError> {
     with_session(req, progress, |s| {
-        let found = trace(s.reader, s.modules, progress);
+        let found = find_maps(&s.grounds(), progress);
         let map = find_target(s, req, &found, target)?;
         with_paths(s, req, &found, |paths, redactor| {
             let shared = shared_with(s, &found, &map);
-            let Some((row, image)) = map_row(s, &map, paths, &shared) else {
+            let Some((row, image)) = map_row(s, &found, &map, paths, &shared) else {
                 return Err(no_such(
                     target,
                     "its type is not one badmap can read".into(),
@@ -127,11 +200,37 @@ pub fn show(
 }
 
 impl Session<'_, '_> {
+    fn require_goroutine(&self, id: u64) -> Result<(), SurveyError> {
+        let list = self.goroutines.as_ref().map_or([].as_slice(), |g| &g.list);
+        if list.iter().any(|g| g.id == id) {
+            return Ok(());
+        }
+        Err(SurveyError::NoSuchGoroutine {
+            id,
+            live: list.len(),
+        })
+    }
+
     /// What could not be bound: without it no map can be proven sound.
     fn unbound_gaps(&self) -> Vec<String> {
         let mut out = self.missing.clone();
         if !self.reader.heap.is_bound() {
             out.push("the allocator's books (runtime.mheap_) could not be bound".to_string());
+        }
+        if !self.reader.heap.spans().is_complete() {
+            out.push("not all of the heap's spans could be read".to_string());
+        }
+        if !self.specials.complete {
+            out.push("not all finalizers and cleanups could be read".to_string());
+        }
+        match &self.goroutines {
+            None => {
+                out.push("the list of goroutines (runtime.allgs) could not be read".to_string())
+            }
+            Some(g) if g.unreadable > 0 => {
+                out.push(format!("{} goroutines could not be read", g.unreadable));
+            }
+            Some(_) => {}
         }
         if self.modules.list.is_empty() {
             out.push("runtime.firstmoduledata could not be read".to_string());
@@ -148,6 +247,13 @@ impl Session<'_, '_> {
 
 fn find_gaps(s: &Session<'_, '_>, found: &Found) -> Vec<String> {
     let mut out = s.unbound_gaps();
+    if let Some((id, why)) = &found.broken_stack {
+        let more = match found.broken_stacks.saturating_sub(1) {
+            0 => String::new(),
+            n => format!(", and {n} more"),
+        };
+        out.push(format!("the stack of goroutine {id}: {why}{more}"));
+    }
     out.extend(
         found
             .gaps

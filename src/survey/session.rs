@@ -9,6 +9,7 @@ use crate::file::binary::Binary;
 use crate::file::corefile::CoreFile;
 use crate::file::error::FileError;
 use crate::file::mmap::MappedFile;
+use crate::find::search::Grounds;
 use crate::maps::layout::MapLayouts;
 use crate::maps::reader::MapReader;
 use crate::maps::value::Values;
@@ -18,11 +19,13 @@ use crate::process::threads::Thread;
 use crate::process::threads::read_threads;
 use crate::runtime::goroutines::Dying;
 use crate::runtime::goroutines::Goroutines;
-use crate::runtime::goroutines::read_dying;
 use crate::runtime::goroutines::read_goroutines;
 use crate::runtime::heap::Heap;
 use crate::runtime::modules::Modules;
+use crate::runtime::pclntab::PcTables;
 use crate::runtime::program::Program;
+use crate::runtime::specials::Specials;
+use crate::runtime::specials::read_specials;
 use crate::runtime::typemeta::TypeMeta;
 use crate::runtime::version::is_untested;
 use crate::runtime::version::is_version;
@@ -53,6 +56,10 @@ pub struct Session<'s, 'a> {
     pub identity: &'s Identity,
     /// The threads.
     pub threads: &'s [Thread],
+    /// Finalizers and cleanups.
+    pub specials: &'s Specials,
+    /// The function tables.
+    pub tables: &'s PcTables<'s, 'a>,
     /// The goroutines, if their list could be read.
     pub goroutines: Option<Goroutines>,
     /// The thread that stopped the process, if one did.
@@ -61,6 +68,20 @@ pub struct Session<'s, 'a> {
     pub process: ProcessInfo,
     /// What of the files is missing, in words: no survey of such a process is complete.
     pub missing: Vec<String>,
+}
+
+impl<'s, 'a> Session<'s, 'a> {
+    /// What a search for maps is made in.
+    pub fn grounds(&self) -> Grounds<'_, 's, 'a> {
+        Grounds {
+            reader: self.reader,
+            modules: self.modules,
+            tables: self.tables,
+            goroutines: self.goroutines.as_ref(),
+            threads: self.threads,
+            specials: self.specials,
+        }
+    }
 }
 
 /// Opens the process of a request and does `work` on it; at the end the inputs must not have changed.
@@ -125,6 +146,8 @@ pub fn with_session<R>(
     };
     let layouts = MapLayouts::bind(&program).ok_or_else(no_maps)?;
     let threads = read_threads(&core);
+    let tables = PcTables::open(&memory, &modules.tables());
+    let specials = read_specials(&program, &heap);
     let goroutines = read_goroutines(&program);
     let files = Opened {
         core_file: &core_file,
@@ -156,8 +179,10 @@ pub fn with_session<R>(
         },
         identity: &identity,
         threads: &threads,
+        tables: &tables,
+        specials: &specials,
+        dying: goroutines.as_ref().and_then(Goroutines::dying),
         goroutines,
-        dying: read_dying(&program),
         missing: missing(&[&core_file, &binary_file], &process),
         process,
     };
@@ -269,7 +294,7 @@ fn describe(
         command: notes.command.clone(),
         how_dumped: notes.how_dumped,
         threads: threads.len(),
-        goroutines: goroutines.map(|g| g.live),
+        goroutines: goroutines.map(|g| g.list.len() as u64),
         slide: program.slide,
         dwarf: program.index.version,
         dumped_bytes: coverage.dumped,

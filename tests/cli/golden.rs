@@ -63,6 +63,34 @@ fn files(manifest: &toml::Table, name: &str) -> Option<(String, String)> {
     (has(&core) && has(&binary)).then_some((core, binary))
 }
 
+#[test]
+fn a_goroutine_that_is_not_there_is_an_error_with_a_hint() {
+    let [core, binary] =
+        ["cores/go1.27-damage.zst", "bin/go1.27.zst"].map(|file| format!("corpora/golden/{file}"));
+    if !has(&core) || !has(&binary) {
+        println!("missing: {core}");
+        return;
+    }
+    assert_session(
+        "no-such-goroutine",
+        &["goroutines", &core, &binary, "--goroutine", "999999"],
+    );
+    let lines = |args: &[&str]| {
+        let (stdout, stderr, code) = run(&[&["goroutines", &core, &binary], args].concat());
+        assert_eq!((stderr.as_str(), code), ("", 0), "{args:?}");
+        stdout.lines().count()
+    };
+    let (folded, all, verbose) = (lines(&[]), lines(&["--all"]), lines(&["-v"]));
+    assert!(folded < all && all < verbose, "{folded} {all} {verbose}");
+    // One goroutine a line, and each line is an object of the schema.
+    let (jsonl, _, _) = run(&["goroutines", &core, &binary, "--format", "jsonl"]);
+    let rows = jsonl.lines().map(serde_json::from_str::<Value>);
+    let rows: Vec<Value> = rows.map(|r| r.expect("a line is JSON")).collect();
+    assert!(rows.iter().all(|r| r["schema"] == "badmap/1"), "{jsonl}");
+    let ids: Vec<_> = rows.iter().map(|r| r["id"].as_u64()).collect();
+    assert!(ids.is_sorted() && ids.len() > 10, "{ids:?}");
+}
+
 fn every_command(name: &str, core: &str, binary: &str) {
     let session = |what: &str, args: &[&str]| assert_session(&format!("{name}-{what}"), args);
     session("info", &["info", core, binary]);
@@ -83,6 +111,16 @@ fn every_command(name: &str, core: &str, binary: &str) {
             "list", core, binary, "--sort", "len", "--top", "5", "--format", "jsonl",
         ],
     );
+
+    session("goroutines", &["goroutines", core, binary]);
+    if let Some(id) = stopper(core, binary) {
+        let goroutine = ["goroutines", core, binary, "--goroutine", &id];
+        session("goroutine", &goroutine);
+        session(
+            "goroutine-json",
+            &[&goroutine[..], &["--format", "json"]].concat(),
+        );
+    }
 
     // The order of the two files makes no difference.
     let (one, other) = (run(&["check", core, binary]), run(&["check", binary, core]));
@@ -109,6 +147,13 @@ fn every_command(name: &str, core: &str, binary: &str) {
         ]
         .concat(),
     );
+}
+
+/// The number of the goroutine that stopped the process.
+fn stopper(core: &str, binary: &str) -> Option<String> {
+    let (stdout, _, _) = run(&["info", core, binary, "--format", "json"]);
+    let info: Value = serde_json::from_str(&stdout).expect("info is JSON");
+    Some(info["crash"]["goroutine"].as_u64()?.to_string())
 }
 
 /// The address of the first broken map, else of the one with the most entries.

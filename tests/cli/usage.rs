@@ -6,11 +6,12 @@ use crate::badmap;
 use crate::run;
 use std::process::Stdio;
 
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "info",
     "check",
     "list",
     "show",
+    "goroutines",
     "explain",
     "completions",
     "man",
@@ -50,13 +51,21 @@ fn misuse_names_the_mistake_and_exits_with_2() {
     assert_session("usage-bad-address", &["show", "core", "--map", "0xc00g"]);
     assert_session("usage-top", &["list", "core", "--top", "many"]);
     assert_session("usage-jobs", &["list", "core", "--jobs", "0"]);
+    assert_session(
+        "usage-goroutine",
+        &["goroutines", "core", "--goroutine", "main"],
+    );
+    assert_session(
+        "usage-goroutine-of-all",
+        &["goroutines", "core", "--goroutine", "1", "--all"],
+    );
     assert_session("usage-shell", &["completions", "cmd.exe"]);
     assert_session("usage-man", &["man", "woman"]);
 }
 
 #[test]
 fn a_core_that_is_not_there_is_an_error_on_stderr_alone() {
-    for command in ["info", "check", "list"] {
+    for command in ["info", "check", "list", "goroutines"] {
         let (stdout, stderr, code) = run(&[command, "no/such/core"]);
         assert_eq!((stdout.as_str(), code), ("", 2), "{stderr}");
         assert!(

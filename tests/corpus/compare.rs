@@ -6,7 +6,7 @@ use badmap::base::addr::Addr;
 use badmap::base::progress::Silent;
 use badmap::check::registry::find_rule;
 use badmap::check::rule::Verdict;
-use badmap::find::trace::trace;
+use badmap::find::search::find_maps;
 use badmap::maps::value::Values;
 use badmap::survey::exit::check_exit;
 use badmap::survey::exit::totals;
@@ -23,6 +23,30 @@ use std::collections::HashMap;
 #[derive(Deserialize)]
 pub struct Truth {
     pub maps: Vec<TrueMap>,
+    /// Maps that are too many to be listed.
+    #[serde(default)]
+    pub counts: Vec<Count>,
+}
+
+/// So many maps of a type, with so many entries, below a package variable.
+#[derive(Deserialize)]
+pub struct Count {
+    pub prefix: String,
+    #[serde(rename = "type")]
+    pub ty: String,
+    pub maps: u64,
+    pub entries: u64,
+}
+
+impl Count {
+    fn counts(&self, row: &MapRow) -> bool {
+        row.ty == self.ty && below(row).starts_with(&self.prefix)
+    }
+}
+
+/// The owner path without the parentheses of what it dereferences.
+fn below(row: &MapRow) -> &str {
+    row.owner.trim_start_matches("(*")
 }
 
 #[derive(Deserialize, Clone)]
@@ -34,6 +58,13 @@ pub struct TrueMap {
     pub len: Option<i64>,
     pub held: String,
     pub reach: String,
+    #[serde(default)]
+    pub state: Vec<String>,
+    /// Ways of which badmap must report at least one; empty where nobody can find it.
+    #[serde(default)]
+    pub found_by: Option<Vec<String>>,
+    #[serde(default)]
+    pub reachable: Option<String>,
     pub digest: Option<String>,
     pub expect: String,
     pub damage: Option<Damage>,
@@ -109,12 +140,13 @@ pub fn compare(core: &CoreEntry, files: &CoreFiles) -> Outcome {
             known.insert(addr, t);
         }
         match rows.as_slice() {
-            [] if t.reach == "global" => out
+            [] if t.is_due() => out
                 .failures
                 .push(format!("not found: {} {} {}", t.addr, t.ty, t.held)),
             [] => {}
             [row] => {
                 out.found += 1;
+                compare_ways(t, row, &mut out);
                 compare_row(&core.scenario, t, row, digests.get(&Addr(addr)), &mut out);
             }
             _ => out
@@ -122,11 +154,36 @@ pub fn compare(core: &CoreEntry, files: &CoreFiles) -> Outcome {
                 .push(format!("found {} times: {}", rows.len(), t.held)),
         }
     }
+    for count in &truth.counts {
+        let rows = || result.maps.iter().filter(|r| count.counts(r));
+        let entries: u64 = rows().map(MapRow::entries).sum();
+        // The map that holds the counted ones may be of the same type; it is listed.
+        let listed = rows().filter(|r| known.contains_key(&r.addr.0));
+        let (held, held_entries) = listed.fold((0, 0), |(n, e), r| (n + 1, e + r.entries()));
+        let maps = rows().count() as u64 - held;
+        if (maps, entries - held_entries) != (count.maps, count.entries) {
+            out.failures.push(format!(
+                "below {}: {maps} maps with {} entries, not {} with {}",
+                count.prefix,
+                entries - held_entries,
+                count.maps,
+                count.entries
+            ));
+        }
+    }
     for row in result.maps.iter().filter(|r| r.kind != "syncmap") {
         let inner = row.ty == "map[interface {}]*sync.entry";
-        if row.owner.trim_start_matches("(*").starts_with("main.")
+        let counted = || truth.counts.iter().any(|c| c.counts(row));
+        // What only the sweep finds must be a map that the program knows of, or had: one that the collector
+        // has given up, one that a sync.Map has replaced, or one of the standard library's.
+        let swept = row.found_by == ["sweep"]
+            && !row.flags.contains(&"dead")
+            && !row.type_candidates.iter().any(|t| is_of_library(t))
+            && !is_of_library(&row.ty);
+        if (below(row).starts_with("main.") || swept)
             && !known.contains_key(&row.addr.0)
             && !inner
+            && !counted()
         {
             out.failures.push(format!(
                 "called a map, but is none: {} {} {}",
@@ -172,6 +229,50 @@ pub fn compare(core: &CoreEntry, files: &CoreFiles) -> Outcome {
     out
 }
 
+impl TrueMap {
+    /// Whether badmap has to find it.
+    fn is_due(&self) -> bool {
+        match &self.found_by {
+            // An empty map that never had storage is a few numbers: only what leads there tells that it is one,
+            // and garbage whose own type is guessed is no witness.
+            Some(ways) if ways == &["sweep"] => !self.state.iter().any(|s| s == "no-storage"),
+            Some(ways) => !ways.is_empty(),
+            None => self.reach == "global",
+        }
+    }
+}
+
+/// Whether a map type can be the standard library's own: it names a type of another package than main.
+fn is_of_library(ty: &str) -> bool {
+    [
+        "runtime.", "sync.", "reflect.", "syscall.", "unique.", "abi.",
+    ]
+    .iter()
+    .any(|p| ty.contains(p))
+}
+
+/// How a map was found, and whether the program could still get at it.
+fn compare_ways(t: &TrueMap, row: &MapRow, out: &mut Outcome) {
+    if let Some(ways) = &t.found_by
+        && !ways.is_empty()
+        && !ways.iter().any(|w| row.found_by.contains(&w.as_str()))
+    {
+        out.failures.push(format!(
+            "{} {}: found by {:?}, not by any of {ways:?}; owner {}",
+            t.addr, t.held, row.found_by, row.owner
+        ));
+    }
+    if let Some(reachable) = &t.reachable
+        && reachable != "any"
+        && reachable != row.reachable
+    {
+        out.failures.push(format!(
+            "{} {}: {}, not {reachable}; owner {}",
+            t.addr, t.held, row.reachable, row.owner
+        ));
+    }
+}
+
 fn compare_row(
     scenario: &str,
     t: &TrueMap,
@@ -180,8 +281,12 @@ fn compare_row(
     out: &mut Outcome,
 ) {
     let mut fail = |what: String| out.failures.push(format!("{}: {what}", t.held));
-    if row.ty != t.ty {
-        fail(format!("type is {}, not {}", row.ty, t.ty));
+    let fits = row.ty == t.ty || row.type_candidates.contains(&t.ty);
+    if !fits {
+        fail(format!(
+            "type is {} ({}), not {}; found by {:?}",
+            row.ty, row.type_sure, t.ty, row.found_by
+        ));
     }
     if let Some(len) = t.len
         && row.len != Some(len)
@@ -189,6 +294,7 @@ fn compare_row(
         fail(format!("len is {:?}, not {len}", row.len));
     }
     if let Some(want) = &t.digest
+        && row.ty == t.ty
         && digest != Some(want)
     {
         fail(format!("digest of entries is {digest:?}, not {want}"));
@@ -243,7 +349,7 @@ fn expect_clean(row: &MapRow, out: &mut Outcome) {
 /// canonical forms of key and elem.
 fn digests(req: &Request) -> HashMap<Addr, String> {
     with_session(req, &Silent, |s| {
-        let found = trace(s.reader, s.modules, &Silent);
+        let found = find_maps(&s.grounds(), &Silent);
         let mut out = HashMap::new();
         for m in &found.maps {
             let Some(slots) = s.reader.slots(m.ty) else {

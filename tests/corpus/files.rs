@@ -27,6 +27,8 @@ pub struct CoreEntry {
     pub binary: String,
     pub scenario: String,
     pub truth: String,
+    /// What the process wrote to stderr while it died, where that was kept.
+    pub stderr: Option<String>,
     pub expect: Expect,
 }
 
@@ -89,6 +91,12 @@ impl Corpus {
             truth: unpacked(&path(&core.truth)?),
             binary,
         })
+    }
+
+    /// The text of a file of this corpus, unpacked if it is packed; `None` when it is not there.
+    pub fn text(&self, file: &str) -> Option<String> {
+        let path = self.dir.join(file);
+        path.exists().then(|| unpacked(&path))
     }
 }
 

@@ -155,7 +155,7 @@ fn flip_and_run(what: &str, file: &Path, files: [&Path; 2], regions: &[Region], 
         }
         // Mostly `check`, which does the most; now and then another command, or JSON.
         let command = if round % 5 == 4 {
-            COMMANDS[round as usize / 5 % 4]
+            COMMANDS[round as usize / 5 % COMMANDS.len()]
         } else {
             COMMANDS[1]
         };

@@ -133,10 +133,11 @@ pub fn run<S: AsRef<OsStr>>(args: &[S]) -> Ran {
 }
 
 /// The commands that read cores.
-pub const COMMANDS: [&[&str]; 4] = [
+pub const COMMANDS: [&[&str]; 5] = [
     &["info"],
     &["check"],
     &["list"],
+    &["goroutines"],
     &["show", "--map", "0xc000012340"],
 ];
 

@@ -3,6 +3,8 @@
 #![allow(clippy::expect_used)] // a failed expectation is a failed test
 
 use super::*;
+use crate::report::json::goroutines::write_goroutine_lines;
+use crate::report::json::goroutines::write_goroutines;
 use crate::report::samples;
 use crate::survey::exit::totals;
 use crate::survey::request::Window;
@@ -127,4 +129,14 @@ fn hostile_text_is_escaped_in_json() {
         value.pointer("/process/command").and_then(|v| v.as_str()),
         Some("se\u{1b}[2Jd")
     );
+}
+
+#[test]
+fn goroutines_are_a_document_or_lines() {
+    let mut list = samples::goroutines();
+    list.goroutines.retain(|r| [1, 17, 31].contains(&r.id));
+    assert_snapshot!(json(|out| write_goroutines(out, &list, Exit::Unproven)));
+    list.goroutines.retain(|r| r.id != 17);
+    list.process.matched = Match::Unverified;
+    assert_snapshot!(json(|out| write_goroutine_lines(out, &list)));
 }
