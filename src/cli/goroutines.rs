@@ -21,7 +21,7 @@ use std::io::Write;
 /// List the goroutines and their stacks
 ///
 /// Goroutines with equal stacks are one line: how many, what they do, their numbers, and the
-/// innermost frame of the program's own code. First comes the one that stopped the process.
+/// innermost frame of the program's own code. First comes the one that stopped the process, if one did.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "\
 Exit codes:

@@ -48,7 +48,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, value_name = "BY", help_heading = "Selection")]
     sort: Option<Sort>,
 
-    /// Only maps whose type contains this text
+    /// Only maps whose type contains this text; where several types fit, any of them
     #[arg(long = "type", value_name = "TEXT", help_heading = "Selection")]
     ty: Option<String>,
 
@@ -129,6 +129,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         groups.truncate(top);
     }
 
+    if let Some(id) = args.goroutine
+        && survey.maps.is_empty()
+        && !args.look.quiet
+    {
+        say(&format!(
+            "badmap: goroutine {id} leads to no map: only words that it still uses are followed\n"
+        ));
+    }
     let style = args.look.style();
     let listed = match (args.group_by, &groups) {
         (Some(by), Some(groups)) => Listed::Groups(by.as_str(), groups),

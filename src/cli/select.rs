@@ -119,7 +119,10 @@ pub(super) struct Filter<'a> {
 
 impl Filter<'_> {
     fn takes(&self, row: &MapRow) -> bool {
-        self.ty.is_none_or(|part| row.ty.contains(part))
+        let is_type = |part: &str| {
+            row.ty.contains(part) || row.type_candidates.iter().any(|t| t.contains(part))
+        };
+        self.ty.is_none_or(is_type)
             && self.owner.is_none_or(|part| row.owner.contains(part))
             && self.found_by.is_none_or(|way| row.found_by.contains(&way))
             && self.reachable.is_none_or(|how| row.reachable == how)

@@ -43,6 +43,9 @@ pub(crate) struct Holder {
     pub(crate) way: Ways,
     /// The type of the map, where a descriptor of it stands beside the word.
     pub(crate) ty: Option<TypeId>,
+    /// The compiler says that the word is in use. Others may be left from before, and not belong to
+    /// what stands beside them.
+    pub(crate) live: bool,
 }
 
 /// A map header that lies on a stack, and what lies beside it.
@@ -100,6 +103,14 @@ impl StackRoots {
             slots: SlotReader::new(grounds.tables),
             locals: HashMap::new(),
             names: HashMap::new(),
+            left: (grounds
+                .reader
+                .program
+                .mem
+                .coverage()
+                .dumped
+                .saturating_mul(8))
+            .saturating_add(MAX_VARIABLE),
             sudogs: Sudogs::bind(&grounds.reader.program),
             out: StackRoots::default(),
         };
@@ -108,7 +119,6 @@ impl StackRoots {
             if only.is_none_or(|id| id == g.id) {
                 let stack = unwinder.unwind(g);
                 scan.goroutine(g, &stack);
-                scan.note_broken(g, &stack);
             }
             progress.at(done);
         }
@@ -127,6 +137,8 @@ struct Scan<'c, 's, 't, 'v, 'a> {
     locals: HashMap<(Addr, bool), Locals>,
     /// By entry: function names.
     names: HashMap<Addr, Arc<str>>,
+    /// Bytes of variables that may still be read.
+    left: u64,
     sudogs: Sudogs,
     out: StackRoots,
 }
@@ -144,6 +156,11 @@ struct At<'g> {
 impl<'v> Scan<'_, '_, '_, 'v, '_> {
     fn goroutine(&mut self, g: &Goroutine, stack: &Stack) {
         let slots = self.slots.read(stack, g.stack);
+        let unread =
+            (slots.unread > 0).then(|| format!("{} words of it are missing", slots.unread));
+        if let Some(why) = stack.broken.map(|b| b.to_string()).or(unread) {
+            self.note_broken(g.id, why);
+        }
         let at = At {
             g,
             stack,
@@ -166,8 +183,11 @@ impl<'v> Scan<'_, '_, '_, 'v, '_> {
         self.tracer.by(Ways::STACK);
         self.waiting(g);
         self.tracer.drain();
-        for slot in slots.sure.iter().chain(&slots.doubtful) {
-            self.word(&at, slot);
+        for slot in &slots.sure {
+            self.word(&at, slot, true);
+        }
+        for slot in &slots.doubtful {
+            self.word(&at, slot, false);
         }
         self.stack_headers(&at);
         self.tracer.by(Ways::GOROUTINE);
@@ -175,14 +195,10 @@ impl<'v> Scan<'_, '_, '_, 'v, '_> {
         self.tracer.drain();
     }
 
-    fn note_broken(&mut self, g: &Goroutine, stack: &Stack) {
-        if let Some(broken) = stack.broken {
-            let found = &mut self.tracer.found;
-            found.broken_stacks = found.broken_stacks.saturating_add(1);
-            found
-                .broken_stack
-                .get_or_insert_with(|| (g.id, broken.to_string()));
-        }
+    fn note_broken(&mut self, goroutine: u64, why: String) {
+        let found = &mut self.tracer.found;
+        found.broken_stacks = found.broken_stacks.saturating_add(1);
+        found.broken_stack.get_or_insert((goroutine, why));
     }
 
     /// A named variable.
@@ -192,6 +208,12 @@ impl<'v> Scan<'_, '_, '_, 'v, '_> {
         if size == 0 || size > MAX_VARIABLE {
             return;
         }
+        // Variables do not overlap either, but for inlined ones, which are few.
+        let Some(left) = self.left.checked_sub(size) else {
+            self.tracer.found.cut_short = true;
+            return;
+        };
+        self.left = left;
         let mem = self.grounds.reader.program.mem;
         let Some((bytes, spots)) = gather(mem, at.stack, frame, local, size) else {
             return;
@@ -265,12 +287,13 @@ impl<'v> Scan<'_, '_, '_, 'v, '_> {
                 },
                 way: Ways::REGISTER,
                 ty,
+                live: false,
             });
         }
     }
 
     /// A word of the stack, whatever its name.
-    fn word(&mut self, at: &At<'_>, slot: &Slot) {
+    fn word(&mut self, at: &At<'_>, slot: &Slot, live: bool) {
         if self.hold(slot.value) != Some(Held::Header) || self.is_known(slot.value, Ways::STACK) {
             return;
         }
@@ -297,6 +320,7 @@ impl<'v> Scan<'_, '_, '_, 'v, '_> {
             },
             way: Ways::STACK,
             ty,
+            live,
         });
     }
 

@@ -123,13 +123,15 @@ impl Sweep<'_, '_, '_, '_> {
                 continue;
             };
             let typed = h.ty.filter(|ty| self.grounds.reader.slots(*ty).is_some());
-            let guess = match typed {
+            let guess = self.guesser.guess(h.header, &read, false, &[], NO_STACK);
+            let fits = |ty: &TypeId| guess.as_ref().is_some_and(|g| g.types.contains(ty));
+            let guess = match typed.filter(|ty| h.live || fits(ty)) {
                 Some(ty) => Some(Guess {
                     sure: Sure::Typed,
                     types: vec![ty],
                     suggested: false,
                 }),
-                None => self.guesser.guess(h.header, &read, false, &[], NO_STACK),
+                None => guess,
             };
             if let Some(guess) = guess {
                 self.add(h.header, h.root.clone(), guess, false);

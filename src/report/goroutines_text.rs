@@ -21,6 +21,7 @@ use crate::report::style::write_field;
 use crate::runtime::pclntab::SourceFrame;
 use crate::survey::fold::Fold;
 use crate::survey::fold::Folded;
+use crate::survey::result::CrashInfo;
 use crate::survey::result::GoroutineList;
 use crate::survey::result::GoroutineRow;
 use std::collections::HashMap;
@@ -50,7 +51,7 @@ pub fn write_goroutines(
     }
     if !shown.is_empty() {
         writeln!(out)?;
-        write_table(out, &shown, style)?;
+        write_table(out, &shown, stopped(&list.crash), style)?;
     }
     let hidden = folded.runtimes_total();
     if !all && hidden > 0 {
@@ -81,16 +82,16 @@ pub fn write_goroutine(
     style: Style,
 ) -> io::Result<()> {
     write_process(out, &list.process)?;
-    let mut stopped = String::new();
+    let mut mark = String::new();
     if list.crash.goroutine == Some(row.id) {
         write_crash(out, &list.crash)?;
-        stopped = format!(", {}", style.ink(Ink::Bad, STOPPED));
+        mark = format!(", {}", style.ink(Ink::Bad, stopped(&list.crash)));
     }
     writeln!(out)?;
     let thread = row.thread.map(|t| format!(", thread {t}"));
     writeln!(
         out,
-        "goroutine {} [{}]{}{stopped}:",
+        "goroutine {} [{}]{}{mark}:",
         row.id,
         state(row),
         thread.unwrap_or_default()
@@ -108,8 +109,14 @@ pub fn write_goroutine(
     Ok(())
 }
 
-/// The mark of the goroutine that the process died of.
-const STOPPED: &str = "stopped the process";
+/// The mark of the goroutine that the process died of. A signal that was sent to the process comes in on
+/// whatever thread the kernel picks: what that thread ran has nothing to do with it.
+fn stopped(crash: &CrashInfo) -> &'static str {
+    match crash.source {
+        Some("signal") => "the signal came in here",
+        _ => "stopped the process",
+    }
+}
 
 fn write_total(out: &mut dyn Write, list: &GoroutineList, folded: &Folded<'_>) -> io::Result<()> {
     let n = list.goroutines.len() as u64;
@@ -124,13 +131,18 @@ fn write_total(out: &mut dyn Write, list: &GoroutineList, folded: &Folded<'_>) -
     write_field(out, "stacks", "stacks", &[line])
 }
 
-fn write_table(out: &mut dyn Write, folds: &[&Fold<'_>], style: Style) -> io::Result<()> {
+fn write_table(
+    out: &mut dyn Write,
+    folds: &[&Fold<'_>],
+    stopped: &str,
+    style: Style,
+) -> io::Result<()> {
     let head = ["N", "STATE", "GOROUTINES", "WHERE"].map(str::to_owned);
     let from = told_apart(folds, style);
     let lines: Vec<[String; 4]> = folds
         .iter()
         .zip(&from)
-        .map(|(fold, from)| cells(fold, from, style))
+        .map(|(fold, from)| cells(fold, from, stopped, style))
         .collect();
     let mut widths = [0; 4];
     for line in lines.iter().chain([&head]) {
@@ -219,7 +231,7 @@ struct Caller<'a> {
     rest: Box<dyn Iterator<Item = &'a SourceFrame> + 'a>,
 }
 
-fn cells(fold: &Fold<'_>, from: &str, style: Style) -> [String; 4] {
+fn cells(fold: &Fold<'_>, from: &str, stopped: &str, style: Style) -> [String; 4] {
     let row = fold.first;
     let mut does = state(row);
     let mut threads = fold.rows.iter().filter_map(|r| r.thread);
@@ -245,7 +257,7 @@ fn cells(fold: &Fold<'_>, from: &str, style: Style) -> [String; 4] {
         place.push_str(&format!("  [{}]", style.ink(Ink::Doubt, "stack lost")));
     }
     if fold.stopped {
-        place.push_str(&format!("  [{}]", style.ink(Ink::Bad, STOPPED)));
+        place.push_str(&format!("  [{}]", style.ink(Ink::Bad, stopped)));
     }
     [number(fold.rows.len() as u64), does, numbers(fold), place]
 }

@@ -23,6 +23,9 @@ use crate::survey::result::Shown;
 use std::io;
 use std::io::Write;
 
+/// Types that fit a map of which only the storage tells the type, as many as are named.
+const CANDIDATES: usize = 8;
+
 /// Which list stands below the header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Below {
@@ -101,6 +104,19 @@ fn write_row(out: &mut dyn Write, row: &MapRow, style: Style) -> io::Result<()> 
         "found",
         &format!("by {}; {}", row.found_by.join(", "), row.reachable),
     )?;
+    if row.type_sure != "typed" {
+        let names: Vec<&str> = row.type_candidates.iter().map(String::as_str).collect();
+        let shown = names.get(..names.len().min(CANDIDATES)).unwrap_or_default();
+        let more = names.len().saturating_sub(shown.len());
+        let mut text = format!("{}: told by its storage", row.type_sure);
+        if !shown.is_empty() {
+            text.push_str(&format!("; what fits: {}", shown.join(", ")));
+        }
+        if more > 0 {
+            text.push_str(&format!(" and {more} more"));
+        }
+        field(out, "type", &text)?;
+    }
     let or_unknown = |n: Option<u64>| n.map_or_else(|| "unknown".to_owned(), number);
     let len = match row.len.map(u64::try_from) {
         Some(Ok(n)) => number(n),

@@ -27,6 +27,8 @@ use std::sync::Arc;
 const RECORD: u64 = 16;
 /// Objects described for one function at most.
 const MAX_OBJECTS: u64 = 1 << 16;
+/// Words of all stacks together that are read, however small the core.
+const MIN_WORDS: u64 = 1 << 20;
 /// Largest object whose mask is kept as one word: 64 words.
 const MASK_WORDS: u64 = 64;
 
@@ -79,6 +81,8 @@ impl LiveSlots {
 pub struct SlotReader<'s, 'v, 'a> {
     tables: &'s PcTables<'v, 'a>,
     mem: &'v Memory<'a>,
+    /// Words that may still be read: frames do not overlap, so all of them have no more than the core.
+    left: u64,
     frames: HashMap<(Addr, bool), Arc<FrameMap>>,
 }
 
@@ -91,6 +95,8 @@ struct FrameMap {
     args: Option<Vec<u64>>,
     /// Bytes of arguments.
     args_size: u64,
+    /// Words that the tables speak of, all together.
+    cost: u64,
     objects: Vec<Record>,
 }
 
@@ -110,6 +116,7 @@ impl<'s, 'v, 'a> SlotReader<'s, 'v, 'a> {
         SlotReader {
             tables,
             mem: tables.memory(),
+            left: (tables.memory().coverage().dumped / 4).saturating_add(MIN_WORDS),
             frames: HashMap::new(),
         }
     }
@@ -151,6 +158,12 @@ impl<'s, 'v, 'a> SlotReader<'s, 'v, 'a> {
             ret
         };
         let interrupted = frame.is_interrupted();
+        let cost = map.cost.max(ret.0.saturating_sub(frame.sp.0) / 8);
+        let Some(left) = self.left.checked_sub(cost) else {
+            out.unread = out.unread.saturating_add(cost);
+            return;
+        };
+        self.left = left;
         match (&map.locals, interrupted) {
             (Some(live), false) => {
                 for off in live {
@@ -309,11 +322,19 @@ impl<'s, 'v, 'a> SlotReader<'s, 'v, 'a> {
         } else {
             map(FUNCDATA_ARGS).map(|m| m.live().map(|i| i.saturating_mul(word)).collect())
         };
+        let objects = self.records(f).unwrap_or_default();
+        let count = |v: &Option<Vec<u64>>| v.as_ref().map_or(0, |v| v.len() as u64);
+        let words = objects.iter().map(|o| o.words.len() as u64);
+        let cost = words
+            .fold(objects.len() as u64, u64::saturating_add)
+            .saturating_add(count(&locals))
+            .saturating_add(count(&args));
         FrameMap {
             locals,
             args,
             args_size: args_size.min(MAX_FUNCDATA),
-            objects: self.records(f).unwrap_or_default(),
+            cost,
+            objects,
         }
     }
 

@@ -63,12 +63,14 @@ pub enum SurveyError {
         what: String,
     },
     /// No goroutine has this number.
-    #[error("looking for goroutine {id}: none of the {live} that are not dead is it")]
+    #[error("looking for goroutine {id}: it is not among the {live} that are alive{}", unreadable_words(*.unreadable))]
     NoSuchGoroutine {
         /// The number asked for.
         id: u64,
         /// Goroutines there are.
         live: usize,
+        /// Goroutines on the runtime's list that could not be read; `None` when the list could not.
+        unreadable: Option<u64>,
     },
     /// No map has this address or owner path.
     #[error("looking for the map {target}: {found}")]
@@ -78,6 +80,14 @@ pub enum SurveyError {
         /// What there is instead.
         found: String,
     },
+}
+
+fn unreadable_words(n: Option<u64>) -> String {
+    match n {
+        Some(0) => String::new(),
+        Some(n) => format!("; {n} more could not be read"),
+        None => "; the runtime's list of them could not be read".into(),
+    }
 }
 
 impl SurveyError {

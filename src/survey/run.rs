@@ -208,6 +208,7 @@ impl Session<'_, '_> {
         Err(SurveyError::NoSuchGoroutine {
             id,
             live: list.len(),
+            unreadable: self.goroutines.as_ref().map(|g| g.unreadable),
         })
     }
 
