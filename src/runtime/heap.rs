@@ -12,6 +12,7 @@ use crate::runtime::claims::HEAP_ARENA;
 use crate::runtime::claims::MHEAP;
 use crate::runtime::claims::MSPAN;
 use crate::runtime::modules::Modules;
+use crate::runtime::mspan::MspanFields;
 use crate::runtime::program::Program;
 use crate::runtime::ptrmask::PointerBooks;
 use crate::runtime::sizeclass::SizeClasses;
@@ -52,24 +53,9 @@ struct Books {
     arena_base: u64,
     arena_size: u64,
     spans_off: u64,
-    span: Span,
+    span: MspanFields,
     /// Slots larger than this that hold pointers begin with a malloc header; `None` before go1.22.
     header_above: Option<u64>,
-}
-
-/// Fields of mspan.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    start: FieldAt,
-    npages: FieldAt,
-    freeindex: FieldAt,
-    nelems: FieldAt,
-    alloc_bits: FieldAt,
-    mark_bits: FieldAt,
-    spanclass: FieldAt,
-    state: FieldAt,
-    elemsize: FieldAt,
-    limit: FieldAt,
 }
 
 impl<'v, 'a> Heap<'v, 'a> {
@@ -289,18 +275,7 @@ impl Books {
             header_above: b
                 .field("largeType")
                 .and_then(|_| word.checked_mul(word)?.checked_mul(8)),
-            span: Span {
-                start: b.field("startAddr")?,
-                npages: b.field("npages")?,
-                freeindex: b.field("freeindex")?,
-                nelems: b.field("nelems")?,
-                alloc_bits: b.field("allocBits")?,
-                mark_bits: b.field("gcmarkBits")?,
-                spanclass: b.field("spanclass")?,
-                state: b.field("state")?,
-                elemsize: b.field("elemsize")?,
-                limit: b.field("limit")?,
-            },
+            span: MspanFields::of(&b)?,
         })
     }
 }

@@ -5,6 +5,7 @@ pub mod goroutines;
 pub mod heap;
 pub mod liveslots;
 pub mod modules;
+pub(crate) mod mspan;
 pub(crate) mod pageindex;
 pub mod pclntab;
 pub mod program;

@@ -15,6 +15,7 @@ use crate::runtime::claims::SPAN_INLINE_MARK_BITS;
 use crate::runtime::heap::PAGE;
 use crate::runtime::heap::STATE_IN_USE;
 use crate::runtime::heap::STATE_MANUAL;
+use crate::runtime::mspan::MspanFields;
 use crate::runtime::pageindex::PageIndex;
 use crate::runtime::program::Program;
 use crate::runtime::sizeclass::HEADER;
@@ -54,21 +55,13 @@ pub(crate) struct SpanBooks {
     /// Bytes of inline mark bits and where the marks begin in them, with Green Tea.
     inline: Option<(u64, u64)>,
     classes: Option<SizeClasses>,
-    f: Fields,
+    f: MspanFields,
+    more: MoreFields,
 }
 
+/// Fields of an mspan that only its whole account needs.
 #[derive(Clone, Copy, Debug)]
-struct Fields {
-    start: FieldAt,
-    npages: FieldAt,
-    freeindex: FieldAt,
-    nelems: FieldAt,
-    alloc_bits: FieldAt,
-    mark_bits: FieldAt,
-    spanclass: FieldAt,
-    state: FieldAt,
-    elemsize: FieldAt,
-    limit: FieldAt,
+struct MoreFields {
     sweepgen: FieldAt,
     specials: FieldAt,
     large_type: Option<FieldAt>,
@@ -99,17 +92,8 @@ impl SpanBooks {
             size: b.size,
             inline,
             classes: classes.cloned(),
-            f: Fields {
-                start: b.field("startAddr")?,
-                npages: b.field("npages")?,
-                freeindex: b.field("freeindex")?,
-                nelems: b.field("nelems")?,
-                alloc_bits: b.field("allocBits")?,
-                mark_bits: b.field("gcmarkBits")?,
-                spanclass: b.field("spanclass")?,
-                state: b.field("state")?,
-                elemsize: b.field("elemsize")?,
-                limit: b.field("limit")?,
+            f: MspanFields::of(&b)?,
+            more: MoreFields {
                 sweepgen: s.field("sweepgen")?,
                 specials: s.field("specials")?,
                 large_type: b.field("largeType"),
@@ -169,10 +153,10 @@ impl SpanBooks {
             class,
             manual,
             header,
-            large_type: Addr(optional(self.f.large_type)?),
-            sweep: self.sweep_of(u32::try_from(read(self.f.sweepgen)?).ok()?),
-            specials: Addr(read(self.f.specials)?),
-            user_arena: optional(self.f.user_arena)? != 0,
+            large_type: Addr(optional(self.more.large_type)?),
+            sweep: self.sweep_of(u32::try_from(read(self.more.sweepgen)?).ok()?),
+            specials: Addr(read(self.more.specials)?),
+            user_arena: optional(self.more.user_arena)? != 0,
             inline_marks,
             free_index: read(self.f.freeindex)?,
             alloc_bits: Addr(read(self.f.alloc_bits)?),
