@@ -588,6 +588,24 @@ fn no_file_betrays_the_machine_it_was_written_on() {
 }
 
 #[test]
+fn where_sources_lie_nothing_is_built() {
+    // `go build` leaves its program beside the sources, and what is committed once stays in the history.
+    let is_built = |p: &Path| String::from_utf8(std::fs::read(p).unwrap()).is_err();
+    let mut seen = 0;
+    let mut breaches = Vec::new();
+    for dir in ["src", "corpora/src", "docs", "tests"] {
+        for path in files(&root().join(dir), &|_| true) {
+            seen += 1;
+            if is_built(&path) {
+                breaches.push(path.strip_prefix(root()).unwrap().display().to_string());
+            }
+        }
+    }
+    assert!(seen > 100, "only {seen} files found");
+    none("only text lies among the sources:", breaches);
+}
+
+#[test]
 fn the_lexer_of_these_tests_sees_code_only() {
     let code = blanked(
         "let a = \"x // y\"; // z\nlet b = r#\"unsafe \" \"#; /* p /* q */ r\n */ let c = '\"'; let d: &'a u8 = b'\\'';",
