@@ -536,7 +536,7 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
         for gap in &image.gaps.list {
             self.gap(gap.fault);
         }
-        let any = self.any_type(ty);
+        let any = self.reader.program.type_named("interface {}");
         for (key, value) in &image.entries {
             for (half, addr) in [(Half::Key, *key), (Half::Elem, *value)] {
                 if let Some(any) = any {
@@ -561,11 +561,6 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
             ways: self.way,
             reach: Reach::Reachable,
         });
-    }
-
-    /// `interface {}` as a type of the graph.
-    fn any_type(&self, _sync_map: TypeId) -> Option<TypeId> {
-        self.reader.program.type_named("interface {}")
     }
 
     /// Follows the entries of a map, if its keys or elems lead anywhere.
