@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Makes core files of dead Go processes, with the truth about every map in them.
 
-It finds or fetches Go toolchains, builds the program in src/ with each of them,
-lets it die in every way the scenarios know, and packs what is left: cores/,
+It finds or fetches Go toolchains, builds the programs in src/ and hashes/ with each
+of them, lets them die in every way the scenarios know, and packs what is left: cores/,
 bin/, truth/, stderr/ and a MANIFEST.toml that says what belongs together and what a
 checker has to say about it. README.md describes the files.
 
 Only Python's standard library is needed, and these programs: zstd, for dumps
-of living processes gcore (package gdb), and pip or apt-get to fetch a
-toolchain that is not there yet. As root on Debian, what is missing is installed.
+of living processes gcore (package gdb), for foreign machines qemu-user, and pip
+or apt-get to fetch a toolchain that is not there yet. As root on Debian, what is
+missing is installed.
 """
 
 import argparse
@@ -30,9 +31,9 @@ import time
 import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SRC = os.path.join(HERE, "src")
+PROGRAMS = {"zoo": os.path.join(HERE, "src"), "hashes": os.path.join(HERE, "hashes")}
 SCHEMA = "badmap-corpus/1"
-GOLDEN_LIMIT = 25 << 20
+GOLDEN_LIMIT = 33 << 20
 EXAMPLES = """\
 examples:
   make.py --out /tmp/corpus                        Go 1.19, 1.23, 1.27, all scenarios
@@ -42,6 +43,7 @@ examples:
   make.py --out /tmp/c --full                      every binary, every scenario, the million too
   make.py --golden                                 remake the committed set, all of it
   make.py --golden --go 1.21                       remake the cores of one binary in it
+  make.py --out /tmp/c --go hashes                 the hashes on all machines
   make.py --list                                   what there is
 
 exit codes: 0 all was made, 1 something could not be made, 2 cannot work here
@@ -68,7 +70,19 @@ PLAIN_DWARF = "-ldflags=-compressdwarf=false"  # packs better than compressed se
 LEAN = "-gcflags=std=-l -dwarflocationlists=false"
 LEAN_NEW = "-gcflags=std=-l"
 
-# Binaries: what --go takes. "flags" go to `go build`.
+# Machines: GOARCH -> what runs its programs here and dumps them, None is the kernel.
+MACHINES = {
+    "amd64": None,
+    "386": None,
+    "arm64": "qemu-aarch64",
+    "s390x": "qemu-s390x",
+    "arm": "qemu-arm",
+    "mips": "qemu-mips",
+    "mips64le": "qemu-mips64el",
+}
+
+# Binaries: what --go takes. "flags" go to `go build`; "program" is the zoo and
+# "goarch" amd64 if nothing else is said.
 BINARIES = {
     "1.19": {"flags": [PLAIN_DWARF, LEAN]},
     "1.21": {"flags": [PLAIN_DWARF, LEAN]},
@@ -89,9 +103,43 @@ BINARIES = {
     "1.27-cgo": {"flags": [PLAIN_DWARF, LEAN_NEW], "cgo": True},
 }
 
+# What the hashes are built for.
+HASHES = {
+    "amd64": "1.19 1.21 1.22 1.23 1.24 1.25 1.26 1.27",
+    "386": "1.19 1.23 1.27",
+    "arm64": "1.19 1.21 1.23 1.26 1.27",
+    "s390x": "1.19 1.22 1.23 1.27",
+    "arm": "1.23 1.27",
+    "mips": "1.19 1.23 1.26 1.27",
+    "mips64le": "1.19 1.21 1.27",
+}
+
 
 def minor(go):
     return go.split("-")[0]
+
+
+def hashes_binary(go, goarch="amd64", more=(), **spec):
+    new = int(go.split(".")[1]) >= 25  # it is package reflect that does not survive the switch
+    lean = [LEAN_NEW] + [LEAN.replace("std", p) for p in ("runtime", "internal/...", "strconv", "syscall")] if new else [LEAN]
+    lean.append(LEAN.replace("std=", ""))  # package main
+    return dict(spec, program="hashes", goarch=goarch, flags=[PLAIN_DWARF] + lean + list(more))
+
+
+for goarch, gos in HASHES.items():
+    for go in gos.split():
+        BINARIES[go + "-hashes" + ("" if goarch == "amd64" else "-" + goarch)] = hashes_binary(go, goarch)
+BINARIES["1.25-hashes-noswiss"] = hashes_binary("1.25", experiment="noswissmap")
+BINARIES["1.27-hashes-split"] = hashes_binary("1.27", experiment="mapsplitgroup")
+BINARIES["1.27-hashes-pie"] = hashes_binary("1.27", more=["-buildmode=pie"], pie=True)
+
+
+def program_of(go):
+    return BINARIES[go].get("program", "zoo")
+
+
+def goarch_of(go):
+    return BINARIES[go].get("goarch", "amd64")
 
 
 def maps_of(go):
@@ -103,13 +151,16 @@ class Scenario:
     """One way to die. message is what stderr has to say.
 
     cgo says which binaries have the scenario: "no", those without cgo; "only",
-    those with; "too", all of them. debug is the process's GODEBUG.
+    those with; "too", all of them. program is the one that has it; debug is the
+    process's GODEBUG.
     """
 
     def __init__(self, crash, code, broken=None, message=None, on=None, dumps=("kernel",), gogc="off", large=False,
-                 debug=None, cgo="no"):
+                 debug=None, cgo="no", program="zoo"):
         self.crash, self.code, self.broken, self.message = crash, code, broken, message
-        self.on = lambda go: cgo != ("no" if BINARIES[go].get("cgo") else "only") and (on is None or on(go))
+        self.on = lambda go: (
+            program == program_of(go) and cgo != ("no" if BINARIES[go].get("cgo") else "only") and (on is None or on(go))
+        )
         self.dumps, self.gogc, self.large, self.debug = dumps, gogc, large, debug
 
 
@@ -147,6 +198,11 @@ SCENARIOS = {
     "trace-segv": Scenario("other", 0, False, "unexpected fault address 0x123456789028"),
     "cgo-calls": Scenario("other", 0, False, ABORT, dumps=("kernel", "gcore"), cgo="only"),
     "cgo-abort": Scenario("other", 0, False, ABORT, cgo="only"),
+    "hashes": Scenario("other", 0, False, ABORT, program="hashes"),
+    "hashes-noaes": Scenario(
+        "other", 0, False, ABORT, program="hashes", debug="cpu.aes=off",
+        on=lambda go: goarch_of(go) in ("amd64", "386", "arm64"),
+    ),
 }
 
 # The committed set: every version has a zoo, every scenario is on a classic and
@@ -168,6 +224,14 @@ GOLDEN = {
     "1.27-stripped": "fatal-writes",
     "1.23-cgo": "cgo-calls",
     "1.27-cgo": "cgo-calls cgo-abort",
+    # Hashes: AES of every machine that has it, both fallbacks, both byte orders and word sizes.
+    "1.23-hashes": "hashes-noaes",
+    "1.27-hashes": "hashes hashes-noaes",
+    "1.27-hashes-386": "hashes",
+    "1.19-hashes-arm64": "hashes",
+    "1.27-hashes-arm64": "hashes",
+    "1.23-hashes-s390x": "hashes",
+    "1.27-hashes-mips": "hashes",
 }
 
 # -------------------------------------------------------------------- plumbing
@@ -381,6 +445,8 @@ class Binary:
         self.go = go
         self.name = "go" + go
         self.spec = BINARIES[go]
+        self.program = program_of(go)
+        self.machine = MACHINES[goarch_of(go)]
         self.path = self.version = self.maps = self.sha256 = None
         self.size = 0
 
@@ -400,17 +466,24 @@ class Binary:
         env.update(
             CGO_ENABLED="1" if cgo else "0", GOFLAGS="-mod=mod", GOOS="linux", GOWORK="off",
             GOCACHE=os.path.join(cache, "gocache"), GOPATH=os.path.join(cache, "gopath"),
-            GOEXPERIMENT=self.spec.get("experiment", ""),
+            GOEXPERIMENT=self.spec.get("experiment", ""), GOARCH=goarch_of(self.go),
         )
         run(
             [go, "build", "-trimpath", "-buildvcs=false"] + self.spec["flags"] + ["-o", self.path, "."],
-            "building " + self.name, env=env, cwd=SRC,
+            "building " + self.name, env=env, cwd=PROGRAMS[self.program],
         )
-        self.version, self.maps = run([self.path, "-version"], "starting " + self.name).rsplit(None, 1)
+        if self.machine:
+            need(self.machine, "qemu-user")
+        version = run(self.command(self.path) + ["-version"], "starting " + self.name)
+        self.version, self.maps = version.rsplit(None, 1)
         if self.maps != maps_of(self.go):
             raise Trouble("%s has %s maps, not %s ones" % (self.name, self.maps, maps_of(self.go)))
         self.size = os.path.getsize(self.path)
         self.sha256 = sha256_of(self.path)
+
+    def command(self, path):
+        """How to start it."""
+        return [self.machine, path] if self.machine else [path]
 
     def entry(self):
         return {
@@ -418,7 +491,7 @@ class Binary:
             "file": "bin/%s.zst" % self.name,
             "go": self.version,
             "goos": "linux",
-            "goarch": {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine()),
+            "goarch": goarch_of(self.go),
             "flags": ["-trimpath"] + self.spec["flags"],
             "experiment": self.spec.get("experiment", ""),
             "pie": self.spec.get("pie", False),
@@ -464,13 +537,16 @@ def whole_core(path):
         head = f.read(64)
         if head[:4] != b"\x7fELF" or len(head) < 64:
             return "is no ELF file"
-        phoff, = struct.unpack_from("<Q", head, 32)
-        n, = struct.unpack_from("<H", head, 56)
-        f.seek(phoff)
-        table = f.read(56 * n)
+        order = "<" if head[5] == 1 else ">"
+        # Where the header has e_phoff and e_phnum; where an entry has p_offset and p_filesz.
+        word, phoff, phnum, entry, p_offset, p_filesz = ("Q", 32, 56, 56, 8, 32) if head[4] == 2 else ("I", 28, 44, 32, 4, 16)
+        at, = struct.unpack_from(order + word, head, phoff)
+        n, = struct.unpack_from(order + "H", head, phnum)
+        f.seek(at)
+        table = f.read(entry * n)
     for i in range(n):
-        offset, = struct.unpack_from("<Q", table, 56 * i + 8)
-        filesz, = struct.unpack_from("<Q", table, 56 * i + 32)
+        offset, = struct.unpack_from(order + word, table, entry * i + p_offset)
+        filesz, = struct.unpack_from(order + word, table, entry * i + p_filesz)
         if filesz and offset + filesz > size:
             return "is cut short (disk full, or a limit)"
     return None
@@ -507,18 +583,21 @@ class Core:
         raise last
 
     def happen(self, work):
-        zoo = os.path.join(work, "zoo")
-        shutil.copy(self.binary.path, zoo)
-        os.chmod(zoo, 0o755)
+        program = os.path.join(work, self.binary.program)
+        shutil.copy(self.binary.path, program)
+        os.chmod(program, 0o755)
         # A small environment: all of it ends up in the core.
         env = {"GOTRACEBACK": "crash", "GOGC": self.spec.gogc, "PATH": "/usr/bin:/bin"}
         if self.spec.debug:
             env["GODEBUG"] = self.spec.debug
-        cmd = ["./zoo", "-scenario", self.scenario, "-truth", "truth.json"]
+        cmd = self.binary.command("./" + self.binary.program) + ["-scenario", self.scenario, "-truth", "truth.json"]
         if self.dump == "gcore":
             cmd += ["-ready", "ready"]
+        started_as = shutil.which(self.binary.machine) if self.binary.machine else program
         with open(os.path.join(work, "stderr"), "wb") as err:
-            p = subprocess.Popen(cmd, executable=zoo, cwd=work, env=env, stdin=subprocess.DEVNULL, stdout=err, stderr=err)
+            p = subprocess.Popen(
+                cmd, executable=started_as, cwd=work, env=env, stdin=subprocess.DEVNULL, stdout=err, stderr=err
+            )
             try:
                 if self.dump == "gcore":
                     self.dump_alive(p, work)
@@ -539,8 +618,13 @@ class Core:
                 raise Trouble("it ended with status %d, not by SIGABRT, saying: %s" % (p.returncode, first))
             if not any(l == self.spec.message or l.startswith(self.spec.message + " ") for l in err.splitlines()):
                 raise Trouble("it should have said %r, but said %r" % (self.spec.message, first))
-            for name in os.listdir(work):  # kernel.core_uses_pid
-                if re.fullmatch(r"core\.\d+", name):
+            # With kernel.core_uses_pid a core has another name. What the kernel dumps of a foreign
+            # process is qemu itself, and qemu's dump of the process has a name of its own.
+            if self.binary.machine and os.path.exists(core):
+                os.remove(core)
+            pattern = r"qemu_.*\.core" if self.binary.machine else r"core\.\d+"
+            for name in os.listdir(work):
+                if re.fullmatch(pattern, name):
                     os.rename(os.path.join(work, name), core)
         if not os.path.exists(core):
             raise Trouble("there is no core file (see ulimit -c, kernel.core_pattern, fs.suid_dumpable)")
@@ -575,7 +659,7 @@ class Core:
             "file": "cores/%s.zst" % self.name,
             "binary": self.binary.name,
             "scenario": self.scenario,
-            "dumped": self.dump,
+            "dumped": "qemu" if self.binary.machine else self.dump,
             "size": os.path.getsize(core),
             "sha256": digest,
             "truth": "truth/%s.json" % self.name,
@@ -666,7 +750,8 @@ def arguments():
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     ap.add_argument("--out", metavar="DIR", help="where to put the corpus (needed, except with --golden)")
-    ap.add_argument("--go", metavar="LIST", help="binaries, as --list names them, or all (default: 1.19,1.23,1.27)")
+    ap.add_argument("--go", metavar="LIST", help="binaries, as --list names them, or all, or hashes for all that tell"
+                    " hashes (default: 1.19,1.23,1.27 and the same with -hashes)")
     ap.add_argument("--scenario", metavar="LIST", help="scenarios, NAME or NAME:kernel or NAME:gcore (default: all but the large)")
     ap.add_argument("--golden", action="store_true", help="the committed set, into golden/ beside this file")
     ap.add_argument("--full", action="store_true", help="all binaries, all scenarios, all kinds of dump")
@@ -697,9 +782,13 @@ def arguments():
 def plan(opts):
     """What to make: a list of (binary, [(scenario, dump), ...])."""
     if opts.go in (None, "all"):
-        gos = list(BINARIES) if opts.golden or opts.full or opts.go else ["1.19", "1.23", "1.27"]
+        gos = list(BINARIES)
+        if not (opts.golden or opts.full or opts.go):
+            gos = [g + program for program in ("", "-hashes") for g in ("1.19", "1.23", "1.27")]
     else:
-        gos = [g[2:] if g.startswith("go") else g for g in opts.go.split(",")]
+        gos = []
+        for g in opts.go.split(","):
+            gos += [b for b in BINARIES if program_of(b) == "hashes"] if g == "hashes" else [g[2:] if g.startswith("go") else g]
     for g in gos:
         if g not in BINARIES:
             raise ValueError("no binary %s (there are: %s)" % (g, ", ".join(BINARIES)))
@@ -733,18 +822,19 @@ def plan(opts):
 
 
 def show_list():
-    print("%-14s %-8s %-8s %s" % ("BINARY", "GO", "MAPS", "BUILD"))
+    print("%-20s %-8s %-8s %s" % ("BINARY", "GO", "MAPS", "BUILD"))
     for g, spec in BINARIES.items():
         flags = ["GOEXPERIMENT=" + spec["experiment"]] if "experiment" in spec else []
         flags += ["CGO_ENABLED=1"] if "cgo" in spec else []
+        flags += ["GOARCH=" + goarch_of(g)] if goarch_of(g) != "amd64" else []
         flags += spec["flags"]
-        print("%-14s %-8s %-8s %s" % (g, TOOLCHAINS[minor(g)][0], maps_of(g), " ".join(flags)))
+        print("%-20s %-8s %-8s %s" % (g, TOOLCHAINS[minor(g)][0], maps_of(g), " ".join(flags)))
     print("\n%-20s %-13s %-6s %-6s %s" % ("SCENARIO", "DUMPED BY", "CRASH", "EXIT", "MESSAGE"))
     for name, s in SCENARIOS.items():
         print("%-20s %-13s %-6s %-6d %s" % (name, ",".join(s.dumps), s.crash, s.code, s.message))
     print("\nGOLDEN")
     for g, todo in GOLDEN.items():
-        print("%-14s %s" % (g, todo))
+        print("%-20s %s" % (g, todo))
 
 
 def main():
@@ -848,7 +938,7 @@ def table(opts, binaries, cores, failed):
         print("%-36s %-7s %6s %12d %10d" % (b.name + " (binary)", "", "", b.size, packed))
         for c in cores:
             if c.binary is b and c.made:
-                print("%-36s %-7s %6d %12d %10d" % (c.name, c.dump, c.maps, c.made["size"], c.packed))
+                print("%-36s %-7s %6d %12d %10d" % (c.name, c.made["dumped"], c.maps, c.made["size"], c.packed))
     total = sum(
         os.path.getsize(os.path.join(d, f)) for d, _, fs in os.walk(opts.out) for f in fs
         if not d.startswith(os.path.join(opts.out, "unpacked"))

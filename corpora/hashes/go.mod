@@ -1,0 +1,3 @@
+module badmap.example/hashes
+
+go 1.19
