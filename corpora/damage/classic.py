@@ -112,7 +112,7 @@ class Classic:
             self.evacuated_cell(bucket + i, mark, exact, part)
             if e.key_size:
                 size = min(8, e.key_size)
-                self.words.append(Word(key, size, "evacuated.key", exact, part, 0, 0, "the entry was moved; what is left here is never read"))
+                self.words.append(Word(key, size, "evacuated.key", exact, part, 0, bits(size), "the entry was moved, and only which half to can be compared"))
         elif mark >= FIRST_LIVE:
             self.live += 1
             words, reflexive = e.live_key(key, exact, part)

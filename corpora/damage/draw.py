@@ -3,6 +3,7 @@
 import fnmatch
 import random
 
+from memory import Unreadable
 from words import Word
 
 # ASCII, all ones, a pointer, zeros: what strays into memory in practice.
@@ -51,9 +52,18 @@ def flips(case, seed, count, wanted):
 
 
 def flip(case, one, word, bit):
-    grade = "must" if word.must >> bit & 1 else "soft" if word.soft >> bit & 1 else "none"
     old = case.mem.uint(word.addr, word.size)
+    if word.leads and same(case.mem, old, old ^ 1 << bit, word.leads):
+        word = word._replace(must=0, soft=0, why="it leads to a copy of the same bytes")
+    grade = "must" if word.must >> bit & 1 else "soft" if word.soft >> bit & 1 else "none"
     return Damage(case, one, word, grade, (old ^ 1 << bit).to_bytes(word.size, "little"), bit=bit)
+
+
+def same(mem, one, other, size):
+    try:
+        return mem.read(one, size) == mem.read(other, size)
+    except Unreadable:
+        return False
 
 
 def writes(case, seed, count, wanted):

@@ -9,6 +9,7 @@ import judge
 from case import State
 
 
+SHARED = ("-bytes", "-memory")  # kinds of words that are not in the map itself
 OF_TWO_MAPS = {"MAP-SHARED"}  # rules that name an innocent map beside the damaged one
 
 
@@ -28,8 +29,9 @@ class Copies:
 
 
 def batches(damages, per_run):
-    """Damages that one run can hold: each in a map and in memory of its own."""
-    rest, out = list(damages), []
+    """Damages that one run can hold: each in a map and in memory of its own. What keys lead to may be shared: alone."""
+    out = [[d] for d in damages if d.word.kind.endswith(SHARED)]
+    rest = [d for d in damages if not d.word.kind.endswith(SHARED)]
     while rest:
         batch, later, maps, bytes_hit = [], [], set(), set()
         for d in rest:

@@ -13,8 +13,10 @@ from memory import Unreadable
 # exact    places of which a finding has to name one to count as located in the right slot or field
 # part     beginnings of places that count as located in the right bucket, group or table
 # must     bits (a mask) whose change has to be detected; soft: bits that may be; why: the reason for the others
-Word = namedtuple("Word", "addr size kind exact part must soft why")
+# leads    how many bytes the word leads to, if nothing but these counts, as with the pointer of a string
+Word = namedtuple("Word", "addr size kind exact part must soft why leads", defaults=(0,))
 
+DIRECT = (18, 19, 21, 22, 26)  # chan, func, map, pointer, unsafe.Pointer: the data word of an interface is the value
 HEADER = ("",)  # a part: any field of the header
 
 
@@ -92,7 +94,7 @@ class Entries:
         every = bits(word)
         must, why = (every, "") if length else (0, "the pointer of an empty string is never followed")
         out = [
-            Word(addr, word, prefix + "string-ptr", exact, part, must, 0, why),
+            Word(addr, word, prefix + "string-ptr", exact, part, must, 0, why, length),
             Word(addr + word, word, prefix + "string-len", exact, part, every, 0, ""),
         ]
         for at in range(0, min(length, 4096), 8):
@@ -104,7 +106,9 @@ class Entries:
     def iface_words(self, addr, exact, part):
         mem, word = self.mem, self.mem.word
         every, what = bits(word), self.dynamic(addr)
-        out = [Word(addr, word, "key.iface-type", exact, part, every, 0, "")]
+        alike = self.alike(addr) if what else 0
+        why = "it becomes another type whose values hash alike; the type itself is not hashed" if alike else ""
+        out = [Word(addr, word, "key.iface-type", exact, part, every & ~alike, 0, why)]
         data = Word(addr + word, word, "key.iface-data", exact, part, every, 0, "")
         if what is None:
             return out + [data._replace(must=0, why="of a nil interface only the type word counts")]
@@ -113,7 +117,7 @@ class Entries:
             return out + [data]
         if size == 0:
             return out + [data._replace(must=0, why="it leads to a value without bytes")]
-        out.append(data)
+        out.append(data._replace(leads=size))
         to = mem.ptr(addr + word)
         if 1 <= kind <= 12 and mem.has(to, size):
             out.append(Word(to, size, "key.iface-memory", exact, part, bits(size), 0, ""))
@@ -122,6 +126,29 @@ class Entries:
         elif kind == 24 and mem.has(to, 2 * word):
             out += [w._replace(kind="key.iface-memory") for w in self.string_words(to, exact, part)]
         return out
+
+    def alike(self, addr):
+        """Bits of the type word whose change leads to a type of which no hash can tell."""
+        old, out = self.hashing(self.mem.ptr(addr)), 0
+        for bit in range(3, 8 * self.mem.word):
+            if old and self.hashing(self.mem.ptr(addr) ^ 1 << bit) == old:
+                out |= 1 << bit
+        return out
+
+    def hashing(self, typ):
+        """What the hash of a type's values depends on; None if that is not known, or it is no type."""
+        mem, word = self.mem, self.mem.word
+        try:
+            typ = mem.ptr(typ + word) if self.itabs else typ
+            kind, flags, size = mem.uint(typ + 2 * word + 7, 1), mem.uint(typ + 2 * word + 4, 1), mem.ptr(typ)
+            if not 1 <= kind & 31 <= 26 or not mem.ptr(typ + 2 * word + 8):  # no kind, or not comparable
+                return None
+        except Unreadable:
+            return None
+        direct = kind & 31 in DIRECT or bool((kind | flags) & 32)
+        if flags & 8:  # regular memory: its bytes
+            return ("memory", size, direct)
+        return (kind & 31, size) if kind & 31 in (13, 14, 15, 16, 24) else None
 
     def dynamic(self, addr):
         """(kind, size, whether the data word is the value) of the value in an interface; None if it is nil."""
@@ -135,16 +162,36 @@ class Entries:
             kind, flags, size = mem.uint(typ + 2 * word + 7, 1), mem.uint(typ + 2 * word + 4, 1), mem.ptr(typ)
         except Unreadable:
             return (0, word, False)  # somewhere that is not known: nothing is said of what it leads to
-        pointer = kind & 31 in (18, 19, 21, 22, 26)  # chan, func, map, pointer, unsafe.Pointer
-        return (kind & 31, size, bool(pointer or kind & 32 or flags & 32))  # the flag moved in go1.26
+        return (kind & 31, size, kind & 31 in DIRECT or bool((kind | flags) & 32))  # the flag moved in go1.26
 
     def iface_is_nan(self, addr):
         what = self.dynamic(addr)
-        if not what or what[0] not in (13, 14, 15, 16):
+        if not what or what[2]:
             return False
-        half = what[1] // (2 if what[0] > 14 else 1)
-        to = self.mem.ptr(addr + self.mem.word)
-        return any(self.is_nan(to + o, half) for o in range(0, what[1], half))
+        word = self.mem.word
+        typ = self.mem.ptr(addr)
+        try:
+            typ = self.mem.ptr(typ + word) if self.itabs else typ
+            return any(self.is_nan(a, n) for a, n in self.floats(typ, self.mem.ptr(addr + word)))
+        except Unreadable:
+            return False
+
+    def floats(self, typ, addr):
+        """(address, size) of the floats in a value of this type, by its descriptor."""
+        mem, word = self.mem, self.mem.word
+        kind, size, head = mem.uint(typ + 2 * word + 7, 1) & 31, mem.ptr(typ), 4 * word + 16
+        if kind in (13, 14):
+            yield addr, size
+        elif kind in (15, 16):
+            yield from ((addr, size // 2), (addr + size // 2, size // 2))
+        elif kind == 17:
+            elem, count = mem.ptr(typ + head), mem.ptr(typ + head + 2 * word)
+            for i in range(count):
+                yield from self.floats(elem, addr + i * mem.ptr(elem))
+        elif kind == 25:
+            fields = mem.ptr(typ + head + word)
+            for f in range(fields, fields + 3 * word * mem.ptr(typ + head + 2 * word), 3 * word):
+                yield from self.floats(mem.ptr(f + word), addr + mem.ptr(f + 2 * word))
 
     def is_nan(self, addr, size):
         return nan(self.mem.uint(addr, size), size)
