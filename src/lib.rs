@@ -21,6 +21,9 @@ pub mod dwarf;
 /// What is known of Go's runtime.
 pub mod runtime;
 
+/// Go's key hashes, done again.
+pub mod hash;
+
 /// Every map as a neutral image.
 pub mod maps;
 
@@ -29,6 +32,9 @@ pub mod find;
 
 /// The rules.
 pub mod check;
+
+/// What broke a map.
+pub mod cause;
 
 /// How the process ended.
 pub mod crash;

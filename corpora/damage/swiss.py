@@ -43,7 +43,7 @@ class Swiss:
 
     def is_blank(self, addr, size):
         """Whether this map looks as if it never had an entry when these bytes are zero."""
-        fields = ("used", "dirPtr", "dirLen", "globalDepth", "globalShift", "tombstonePossible")
+        fields = ("used", "dirPtr", "dirLen", "globalDepth", "tombstonePossible")  # globalShift is 64 or 0 then
         return all(addr <= a and a + n <= addr + size or self.get(f) == 0 for f in fields for a, n in [self.field(f)])
 
     def shape(self):

@@ -120,3 +120,21 @@ pub const MAX_SIZE_CLASSES: u64 = 128;
 /// Finalizers, cleanups, profile records and the like that are looked at: each takes at least 16
 /// bytes, so a core with more has a gigabyte of them.
 pub const MAX_SPECIALS: usize = 1 << 26;
+
+/// Steps of one key type's hash. An array of structs counts once.
+pub const MAX_HASH_STEPS: usize = 1 << 14;
+
+/// Bytes behind the keys of one map that are hashed. Larger than the strings of any map seen; hostile maps
+/// may refer to the same gigabyte a million times.
+pub const MAX_HASH_WORK: u64 = 1 << 33;
+
+/// Bytes that are read again in search of the cause of one map's findings: every bit that is tried costs
+/// reading the whole map once.
+pub const MAX_CAUSE_WORK: u64 = 1 << 28;
+
+/// Broken maps of one process that are explained, in order of address.
+pub const MAX_EXPLAINED: usize = 64;
+
+/// Bytes of a map function's frame and arguments that are searched for the map it works on: they have
+/// a few hundred.
+pub const MAX_OP_FRAME: u64 = 1 << 13;

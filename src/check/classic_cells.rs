@@ -3,6 +3,7 @@
 //! Long for its manuals; the rules share one walk over the chains, so they stay in one file.
 
 use crate::base::bytes::all_zero;
+use crate::check::census::Judged;
 use crate::check::classic::classic;
 use crate::check::rule::Rule;
 use crate::check::rule::Scope;
@@ -57,13 +58,13 @@ pub static RULES: &[Rule] = &[
         severity: Severity::Error,
         scope: Scope::Classic,
         holds_mid_write: false,
-        statement: "In a grow to the same size no cell is marked as moved to the upper half: only the values 2 and \
-            4 appear in evacuated chains.",
+        statement: "A cell of an evacuated chain is marked as moved to the half that the hash of its key leads to; in a \
+            grow to the same size there is no upper half, and only the values 2 and 4 appear.",
         source: "`runtime/map.go`, `evacuate`, up to go1.23.",
         breaks: "A running iterator looks for the entry in a bucket that does not exist. Causes: a stray write, a \
             flipped bit, or a sameSizeGrow flag that was set later.",
-        innocent: "In a grow to twice the size both values are right, depending on one bit of the key's hash. That \
-            part needs the hash and is not checked by this rule.",
+        innocent: "Where buckets hold pointers the keys of evacuated cells may be cleared, and NaN keys go to either half \
+            by chance; neither is looked at.",
         check: check_evacside,
     },
     Rule {
@@ -254,7 +255,7 @@ fn check_evacside(s: &Subject<'_, '_>, out: &mut Verdicts) {
         return;
     };
     if c.hmap.flags & Hmap::SAME_SIZE_GROW == 0 {
-        return;
+        return check_halves(s, out);
     }
     each_chain(array, |sum| {
         if sum.is_evacuated() {
@@ -277,6 +278,27 @@ fn check_evacside(s: &Subject<'_, '_>, out: &mut Verdicts) {
             );
         }
     });
+}
+
+/// The other part of CL-EVACSIDE: a grow to twice the size.
+fn check_halves(s: &Subject<'_, '_>, out: &mut Verdicts) {
+    match s.tallies.keys.judged {
+        Judged::NotAsked => return,
+        Judged::Unknown | Judged::Seed => return out.unknown(),
+        Judged::Keys => {}
+    }
+    for (place, mark) in &s.image.keys.wrong_half {
+        let (claimed, found) = if *mark == tophash::EVACUATED_X {
+            ("lower", "upper")
+        } else {
+            ("upper", "lower")
+        };
+        out.broken(
+            *place,
+            format_args!("{}: moved to the {claimed} half", byte(*mark)),
+            format_args!("its key hashes to the {found} half"),
+        );
+    }
 }
 
 /// The old array, if there is one to judge. Says unknown where part of it is missing.

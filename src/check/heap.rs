@@ -1,4 +1,5 @@
-//! Rules on where a map and the things its entries refer to lie: `MAP-PTR`, `MAP-INDIRECT`, `MAP-STRPTR`, `MAP-IFACE`.
+//! Rules on where a map and the things its entries refer to lie: `MAP-PTR` to `MAP-HEAPTYPE`.
+//! Over 400 lines for its manuals; the checks share how a bad reference is told.
 //! In: an image with the allocator's facts. Out: findings.
 
 use crate::base::addr::Addr;
@@ -10,9 +11,12 @@ use crate::check::rule::Verdicts;
 use crate::check::trust::Whereabouts;
 use crate::check::trust::each_storage;
 use crate::check::trust::is_sound_place;
+use crate::hash::run::KeyHash;
 use crate::maps::image::BadRef;
 use crate::maps::image::BadRefKind;
+use crate::maps::image::Books;
 use crate::maps::image::Half;
+use crate::maps::image::Home;
 use crate::maps::image::Place;
 
 /// The rules of this file.
@@ -56,8 +60,8 @@ pub static RULES: &[Rule] = &[
         severity: Severity::Error,
         scope: Scope::All,
         holds_mid_write: false,
-        statement: "Every string inside a live entry has a length that is neither negative nor absurd, and all \
-            its bytes are mapped.",
+        statement: "Every string inside a live entry has a length that is neither negative nor absurd, all its bytes are \
+            mapped, and if they are on the heap they lie inside one live object.",
         source: "`runtime/string.go`, `stringStruct`, all versions.",
         breaks: "Hashing, comparing or printing the string faults or reads foreign memory. Causes: a stray write or \
             a flipped bit in the slot, a string made by `unsafe` over memory that was unmapped since, or a race on \
@@ -83,6 +87,50 @@ pub static RULES: &[Rule] = &[
             was stopped between the two stores of its elem a type without a value; both are accepted. Types made at \
             run time by `reflect` live in the heap and are valid type descriptors.",
         check: check_iface,
+    },
+    Rule {
+        id: "MAP-PTRVALID",
+        severity: Severity::Error,
+        scope: Scope::All,
+        holds_mid_write: false,
+        statement: "No pointer inside a live entry leads to a part of the heap where no live object is.",
+        source: "`runtime/mbitmap.go`, `findObject` and `badPointer`, all versions: the collector keeps alive whatever a \
+            live entry points to.",
+        breaks: "Whoever follows the pointer reads or overwrites the next object that is allocated there; if its whole span \
+            is free, the collector stops with `found bad pointer in Go heap`. Causes: a pointer that was hidden from the \
+            collector in a uintptr and came back, an object freed too early, a stray write or a flipped bit in the slot.",
+        innocent: "Pointers to types that never lie on the heap count as integers. Maps that the collector itself has given \
+            up are not judged. Pointers into stacks, into the binary and to C memory are accepted.",
+        check: check_ptrvalid,
+    },
+    Rule {
+        id: "MAP-PTRWILD",
+        severity: Severity::Warning,
+        scope: Scope::All,
+        holds_mid_write: false,
+        statement: "Every typed pointer inside a live entry is nil or leads to memory that the process has.",
+        source: "`unsafe` package, the rules of `unsafe.Pointer`: a typed pointer that is not nil points to a variable.",
+        breaks: "Whoever follows the pointer faults. Causes: a stray write or a flipped bit in the slot, or a pointer to C \
+            memory that was unmapped since.",
+        innocent: "Numbers below 4096, which programs use as marks, and `unsafe.Pointer`, which may hold anything by \
+            agreement, are not looked at. A dangling pointer to C memory that nobody follows is legal.",
+        check: check_ptrwild,
+    },
+    Rule {
+        id: "MAP-HEAPTYPE",
+        severity: Severity::Error,
+        scope: Scope::All,
+        holds_mid_write: true,
+        statement: "The allocator has each bucket or group array in its books as what the map's type says: with or without \
+            pointers, and of elements of that size.",
+        source: "`runtime/malloc.go`, `mallocgc`, all versions; `runtime/mbitmap.go`, `heapSetType`, from go1.22, for the \
+            recorded type.",
+        breaks: "The collector overlooks what the entries point to, or takes integers for pointers. Causes: a header that \
+            points to another map's storage, memory that was freed and allocated again as something else, a cast \
+            between map types through `unsafe`.",
+        innocent: "Storage on a stack or outside the heap is in no books. Up to go1.21, and for objects that are small or \
+            without pointers, no type was recorded, and nothing is claimed about it.",
+        check: check_heaptype,
     },
 ];
 
@@ -116,6 +164,17 @@ fn check_iface(s: &Subject<'_, '_>, out: &mut Verdicts) {
         BadRefKind::IfaceData { data } => Some(Told::IfaceData(data)),
         _ => None,
     });
+    s.image.for_each_key(|e, hash| {
+        if let KeyHash::Unhashable { word } = hash
+            && is_sound_place(s.image, e.place)
+        {
+            out.broken(
+                e.place,
+                format_args!("a key that holds a value of type {word}"),
+                "a type that has no hash: no insert can have put it there",
+            );
+        }
+    });
 }
 
 fn check_strptr(s: &Subject<'_, '_>, out: &mut Verdicts) {
@@ -123,8 +182,48 @@ fn check_strptr(s: &Subject<'_, '_>, out: &mut Verdicts) {
     check_refs(s, out, |r| match r.what {
         BadRefKind::Str { .. } if forgiven && is_half_stored(r) => None,
         BadRefKind::Str { data, len } => Some(Told::Str(data, len)),
+        BadRefKind::StrHome { data, len, home } => Some(Told::StrHome(data, len, home)),
         _ => None,
     });
+}
+
+fn check_ptrvalid(s: &Subject<'_, '_>, out: &mut Verdicts) {
+    check_refs(s, out, |r| match r.what {
+        BadRefKind::Freed { ptr, home } => Some(Told::Freed(ptr, home)),
+        _ => None,
+    });
+}
+
+fn check_ptrwild(s: &Subject<'_, '_>, out: &mut Verdicts) {
+    check_refs(s, out, |r| match r.what {
+        BadRefKind::Wild { ptr } => Some(Told::Wild(ptr)),
+        _ => None,
+    });
+}
+
+fn check_heaptype(s: &Subject<'_, '_>, out: &mut Verdicts) {
+    let pointers = |has: bool| {
+        if has {
+            "with pointers"
+        } else {
+            "without pointers"
+        }
+    };
+    let slots = &s.image.slots;
+    for t in &s.image.heap_types {
+        match &t.books {
+            Books::Pointers(has) => out.broken(
+                t.place,
+                format_args!("storage {} at {}", pointers(slots.has_pointers), t.addr),
+                format_args!("the allocator made it {}", pointers(*has)),
+            ),
+            Books::Type(name) => out.broken(
+                t.place,
+                format_args!("storage of {} bytes each at {}", slots.size, t.addr),
+                format_args!("the allocator made it as {name}"),
+            ),
+        }
+    }
 }
 
 /// Whether just one elem of the map looks as if its store was under way. Compiled code stores an elem
@@ -143,7 +242,7 @@ fn is_half_stored(r: &BadRef) -> bool {
     let nil_data = match r.what {
         BadRefKind::Str { data, len } => data.is_nil() && len > 0,
         BadRefKind::IfaceData { data } => data.is_nil(),
-        BadRefKind::Iface { .. } | BadRefKind::Indirect { .. } => false,
+        _ => false,
     };
     nil_data && r.half == Half::Elem
 }
@@ -152,6 +251,9 @@ fn is_half_stored(r: &BadRef) -> bool {
 enum Told {
     Indirect(Addr),
     Str(Addr, i64),
+    StrHome(Addr, i64, Home),
+    Freed(Addr, Home),
+    Wild(Addr),
     Iface(Addr),
     IfaceData(Addr),
 }
@@ -186,6 +288,21 @@ fn check_refs(s: &Subject<'_, '_>, out: &mut Verdicts, pick: impl Fn(&BadRef) ->
                 } else {
                     "memory that is not all mapped"
                 },
+            ),
+            Told::StrHome(addr, len, home) => out.broken(
+                r.place,
+                format_args!("a string of {len} bytes at {addr} (byte {off} of the {half})"),
+                format_args!("not inside one live object: {}", Whereabouts { addr, home }),
+            ),
+            Told::Freed(addr, home) => out.broken(
+                r.place,
+                format_args!("a pointer to {addr} (byte {off} of the {half})"),
+                Whereabouts { addr, home },
+            ),
+            Told::Wild(addr) => out.broken(
+                r.place,
+                format_args!("a pointer to {addr} (byte {off} of the {half})"),
+                "memory that is not mapped",
             ),
             Told::Iface(word) => out.broken(
                 r.place,

@@ -1,13 +1,17 @@
 //! The check room: an image of a map goes in, a verdict comes out. Rules are pure functions.
 //! In: `MapImage`. Out: `MapVerdict`, and the manuals of the rules.
 
+pub mod census;
 pub mod classic;
 pub mod classic_cells;
 pub mod classic_chains;
 pub mod classic_extra;
 pub mod common;
+pub mod hands;
 pub mod heap;
+pub mod keys;
 pub mod manual;
+pub mod places;
 pub mod registry;
 pub mod rule;
 pub mod swiss;

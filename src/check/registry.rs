@@ -7,7 +7,10 @@ use crate::check::classic_cells;
 use crate::check::classic_chains;
 use crate::check::classic_extra;
 use crate::check::common;
+use crate::check::hands;
 use crate::check::heap;
+use crate::check::keys;
+use crate::check::places;
 use crate::check::rule::Finding;
 use crate::check::rule::MapVerdict;
 use crate::check::rule::Rule;
@@ -33,11 +36,17 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         classic_extra::RULES,
     ];
     let swiss = [swiss::RULES, swiss_dir::RULES, swiss_tables::RULES];
-    [heap::RULES, common::RULES]
-        .into_iter()
-        .chain(classic)
-        .chain(swiss)
-        .flatten()
+    [
+        heap::RULES,
+        hands::RULES,
+        common::RULES,
+        keys::RULES,
+        places::RULES,
+    ]
+    .into_iter()
+    .chain(classic)
+    .chain(swiss)
+    .flatten()
 }
 
 /// The rule of this id, whatever its case.
@@ -47,7 +56,8 @@ pub fn find_rule(id: &str) -> Option<&'static Rule> {
 
 /// Applies every rule that concerns this map.
 pub fn check_map(image: &MapImage<'_>) -> MapVerdict {
-    let mid_write = image.mid_write();
+    // A flag that nobody can have set does not keep the map from being judged.
+    let mid_write = image.mid_write() && !image.hands.is_nobody_writing();
     let tallies = Tallies::of(image);
     let subject = Subject {
         image,

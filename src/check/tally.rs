@@ -2,6 +2,7 @@
 //! In: an image. Out: a sum for each old chain or table, and the number of live entries.
 
 use crate::base::bytes::Abi;
+use crate::check::census::KeyCensus;
 use crate::check::trust::Part;
 use crate::check::trust::is_read;
 use crate::check::trust::new_buckets;
@@ -97,12 +98,17 @@ pub struct Tallies {
     pub small: Tally,
     /// Those of the tables, in the order of `Directory::tables`; zero where the groups are missing.
     pub tables: Vec<Tally>,
+    /// The keys by whether their hashes fit.
+    pub keys: KeyCensus,
 }
 
 impl Tallies {
-    /// Counts the slots of a map. Classic maps have none.
+    /// Counts the slots of a map, of which classic maps have none, and the keys.
     pub fn of(image: &MapImage<'_>) -> Tallies {
-        let mut all = Tallies::default();
+        let mut all = Tallies {
+            keys: KeyCensus::of(image),
+            ..Tallies::default()
+        };
         let Body::Swiss(s) = &image.body else {
             return all;
         };

@@ -38,6 +38,9 @@ struct Candidate {
     storage: Option<Addr>,
 }
 
+/// Candidates, each with how many of the pointers are evidence for it.
+type Scored<'t> = Vec<(u64, &'t Candidate)>;
+
 /// Types whose storage looks alike to the allocator.
 struct Group {
     /// Bytes of a bucket or group.
@@ -166,12 +169,13 @@ impl<'c, 'v, 'a> Guesser<'c, 'v, 'a> {
                 .flat_map(|g| g.types.iter().copied())
                 .collect(),
         };
-        let scored: Vec<(u64, &Candidate)> = considered
+        let scored: Scored<'_> = considered
             .iter()
             .filter_map(|i| self.types.get(*i))
             .filter(|c| recorded.is_none() || c.storage == recorded)
             .filter_map(|c| Some((self.slots_fit(addr, header, c, dead)?, c)))
             .collect();
+        let scored = self.hashing(addr, scored);
         // Where pointers lead just to what one type says, the types they merely do not contradict are out.
         let best = scored.iter().map(|(score, _)| *score).max()?;
         let fitting: Vec<&Candidate> = scored
@@ -192,6 +196,28 @@ impl<'c, 'v, 'a> Guesser<'c, 'v, 'a> {
             types: fitting.iter().map(|c| c.ty).collect(),
             suggested: false,
         })
+    }
+
+    /// Of types under which all keys hash to their marks, and others, only the former. A wrong type passes
+    /// once in 128 keys or rarer; the right one always does, but a NaN says nothing for or against one.
+    fn hashing<'t>(&self, addr: Addr, scored: Scored<'t>) -> Scored<'t> {
+        if scored.len() < 2 {
+            return scored;
+        }
+        let reader = &self.grounds.reader;
+        let counts: Vec<(u64, u64)> = scored
+            .iter()
+            .map(|(_, c)| reader.sample_keys(addr, c.slots.clone(), MAX_FOLLOWED))
+            .collect();
+        if !counts.iter().any(|(right, all)| right == all && *all > 0) {
+            return scored;
+        }
+        scored
+            .into_iter()
+            .zip(counts)
+            .filter(|(_, (right, all))| right == all)
+            .map(|(candidate, _)| candidate)
+            .collect()
     }
 
     fn fits(&self, group: &Group, header: &Header, extents: &[Extent]) -> bool {

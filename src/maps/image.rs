@@ -3,6 +3,8 @@
 //! pure functions. Nothing in here reads memory, and nothing is allocated per entry.
 
 mod classic;
+mod hands;
+mod keys;
 mod place;
 mod slots;
 mod swiss;
@@ -11,6 +13,8 @@ use crate::base::addr::Addr;
 use crate::base::bytes::Abi;
 pub use crate::base::home::Home;
 pub use crate::maps::image::classic::*;
+pub use crate::maps::image::hands::*;
+pub use crate::maps::image::keys::*;
 pub use crate::maps::image::place::*;
 pub use crate::maps::image::slots::*;
 pub use crate::maps::image::swiss::*;
@@ -37,6 +41,12 @@ pub struct MapImage<'a> {
     pub bad_refs_total: u64,
     /// Storage that another map's header leads to as well.
     pub shared: Vec<Shared>,
+    /// The hashes of its keys, if they were asked for.
+    pub keys: KeyFacts,
+    /// Who is at work on it.
+    pub hands: Hands,
+    /// Storage that the allocator has in its books as something else: facts for `MAP-HEAPTYPE`.
+    pub heap_types: Vec<HeapType>,
     /// What could not be read.
     pub gaps: Gaps,
 }
@@ -125,7 +135,7 @@ impl<'a> MapImage<'a> {
 
     /// Calls `each` for every live entry that could be read, once: for a growing classic map the
     /// cells of unevacuated old chains and of the new array.
-    pub fn for_each_entry(&self, mut each: impl FnMut(EntryRef<'_>)) {
+    pub fn for_each_entry<'i>(&'i self, mut each: impl FnMut(EntryRef<'i>)) {
         match &self.body {
             Body::Classic(c) => {
                 for (old, array) in [(true, c.old.as_ref()), (false, c.new.as_ref())] {
@@ -150,7 +160,7 @@ impl<'a> MapImage<'a> {
         }
     }
 
-    fn live_cells(&self, old: bool, b: &BucketRef<'_>, each: &mut impl FnMut(EntryRef<'_>)) {
+    fn live_cells<'i>(&self, old: bool, b: &BucketRef<'i>, each: &mut impl FnMut(EntryRef<'i>)) {
         for (cell, mark) in (0u8..).zip(b.tophash()) {
             if !tophash::is_live(mark) {
                 continue;
@@ -177,11 +187,11 @@ impl<'a> MapImage<'a> {
         }
     }
 
-    fn full_slots(
+    fn full_slots<'i>(
         &self,
         dir: Option<u64>,
-        groups: &Storage<'_>,
-        each: &mut impl FnMut(EntryRef<'_>),
+        groups: &'i Storage<'_>,
+        each: &mut impl FnMut(EntryRef<'i>),
     ) {
         for (group, bytes) in groups.records() {
             for (slot, mark) in (0u8..).zip(group_ctrls(self.abi, bytes)) {

@@ -4,10 +4,12 @@
 use crate::maps::image::SLOTS;
 use crate::maps::image::SlotLayout;
 use crate::runtime::claims::Bound;
+use crate::runtime::claims::CLASSIC_MAP_TYPE;
 use crate::runtime::claims::GROUPS_REFERENCE;
 use crate::runtime::claims::HMAP;
 use crate::runtime::claims::MAPEXTRA;
 use crate::runtime::claims::SWISS_MAP;
+use crate::runtime::claims::SWISS_MAP_TYPE;
 use crate::runtime::claims::SWISS_TABLE;
 use crate::runtime::program::Program;
 use crate::types::graph::Field;
@@ -67,6 +69,8 @@ impl Family {
 pub struct MapLayouts {
     /// Header layouts.
     pub family: Family,
+    /// The descriptors of map types, where their layout is known.
+    pub map_type: Option<Bound>,
     word: u64,
     by_type: Mutex<HashMap<TypeId, Option<Arc<SlotLayout>>>>,
 }
@@ -89,8 +93,13 @@ impl MapLayouts {
         };
         // noswissmap builds of go1.24 and go1.25 hold traces of both; hmap decides.
         let family = classic().or_else(swiss)?;
+        let map_type = match family {
+            Family::Classic { .. } => CLASSIC_MAP_TYPE.bind(program),
+            Family::Swiss { .. } => SWISS_MAP_TYPE.bind(program),
+        };
         Some(MapLayouts {
             family,
+            map_type,
             word: program.mem.abi.word(),
             by_type: Mutex::new(HashMap::new()),
         })

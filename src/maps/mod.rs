@@ -1,7 +1,9 @@
 //! Every map in one neutral shape: layouts bound once, headers and storage read into images.
 
 mod classic;
+mod heaptypes;
 pub mod image;
+pub(crate) mod keys;
 pub mod layout;
 pub mod reader;
 mod refs;

@@ -2,18 +2,24 @@
 //! In: a header's address and the map's type. Out: a `MapImage`; never an error.
 
 use crate::base::addr::Addr;
+use crate::hash::hasher::Hashers;
 use crate::maps::classic::ClassicReader;
+use crate::maps::heaptypes::heap_types;
 use crate::maps::image::Body;
 use crate::maps::image::Gaps;
+use crate::maps::image::Hands;
 use crate::maps::image::Hmap;
+use crate::maps::image::KeyFacts;
 use crate::maps::image::MapImage;
 use crate::maps::image::SlotLayout;
 use crate::maps::image::SwissMap;
 use crate::maps::image::TableHeader;
+use crate::maps::keys::KeyReader;
 use crate::maps::layout::Family;
 use crate::maps::layout::MapLayouts;
 use crate::maps::refs::RefChecker;
 use crate::maps::swiss::SwissReader;
+use crate::process::memory::Memory;
 use crate::runtime::heap::Heap;
 use crate::runtime::program::Program;
 use crate::runtime::typemeta::TypeMeta;
@@ -31,9 +37,29 @@ pub struct MapReader<'v, 'a> {
     pub meta: &'v TypeMeta<'v, 'a>,
     /// Layouts of headers and slots.
     pub layouts: &'v MapLayouts,
+    /// How keys are hashed.
+    pub hashers: &'v Hashers<'v, 'a>,
 }
 
-impl<'a> MapReader<'_, 'a> {
+impl<'v, 'a> MapReader<'v, 'a> {
+    /// The same reader on other memory of the same process: what would be if.
+    pub fn with_memory<'w, 'b>(&self, mem: &'w Memory<'b>) -> MapReader<'w, 'b>
+    where
+        'v: 'w,
+        'a: 'b,
+    {
+        MapReader {
+            program: Program {
+                mem,
+                ..self.program
+            },
+            heap: self.heap,
+            meta: self.meta,
+            layouts: self.layouts,
+            hashers: self.hashers,
+        }
+    }
+
     /// The slot layout of a map type; `None` when it is no map type that badmap understands.
     pub fn slots(&self, map_type: TypeId) -> Option<Arc<SlotLayout>> {
         self.layouts.slots(self.program.graph, map_type)
@@ -62,6 +88,9 @@ impl<'a> MapReader<'_, 'a> {
             bad_refs: Vec::new(),
             bad_refs_total: 0,
             shared: Vec::new(),
+            keys: KeyFacts::default(),
+            hands: Hands::default(),
+            heap_types: Vec::new(),
             gaps,
         }
     }
@@ -118,6 +147,22 @@ impl<'a> MapReader<'_, 'a> {
             meta: self.meta,
         }
         .check(&mut image);
+        self.keys().read(&mut image);
+        image.heap_types = heap_types(self.heap, self.meta, self.program.graph, &image);
         image
+    }
+
+    /// Counts the live keys of the map at `addr` that hash to their mark, of its first `most`.
+    pub fn sample_keys(&self, addr: Addr, slots: Arc<SlotLayout>, most: u64) -> (u64, u64) {
+        self.keys().sample(&self.read(addr, slots), most)
+    }
+
+    fn keys(&self) -> KeyReader<'_, '_, 'a> {
+        KeyReader {
+            mem: self.program.mem,
+            graph: self.program.graph,
+            hashers: self.hashers,
+            map_type: self.layouts.map_type.as_ref(),
+        }
     }
 }

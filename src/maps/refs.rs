@@ -2,6 +2,7 @@
 //! In: an image whose body is read. Out: the bad ones, as facts for the rules that are about them.
 
 use crate::base::addr::Addr;
+use crate::base::home::Home;
 use crate::base::limits::MAX_FINDINGS_PER_RULE;
 use crate::base::limits::MAX_TYPE_DEPTH;
 use crate::maps::image::BadRef;
@@ -23,11 +24,27 @@ const MAX_REFS: usize = 4096;
 /// Longest string that a 64-bit process can hold: 128 TiB of user address space.
 const MAX_STRING: i64 = 1 << 47;
 
+/// Bytes of the first page.
+const FIRST_PAGE: u64 = 4096;
+
 /// A reference inside a type.
 #[derive(Clone, Copy)]
 enum Ref {
-    Str { off: u64 },
-    Iface { off: u64, empty: bool },
+    Str {
+        off: u64,
+    },
+    Iface {
+        off: u64,
+        empty: bool,
+    },
+    /// `typed`: what it points to is known.
+    Pointer {
+        off: u64,
+        typed: bool,
+    },
+    Slice {
+        off: u64,
+    },
 }
 
 /// Looks at every reference of every live entry.
@@ -107,6 +124,16 @@ impl RefChecker<'_, '_, '_> {
                 off: base,
                 empty: *empty,
             }),
+            Kind::Pointer { elem: Some(elem) } if self.graph.is_not_in_heap(*elem) => {}
+            Kind::Pointer { elem } => out.push(Ref::Pointer {
+                off: base,
+                typed: elem.is_some(),
+            }),
+            Kind::Map { .. } | Kind::Chan { .. } | Kind::Func => out.push(Ref::Pointer {
+                off: base,
+                typed: true,
+            }),
+            Kind::Slice { .. } => out.push(Ref::Slice { off: base }),
             Kind::Struct { fields } => {
                 for f in fields {
                     self.collect(f.ty, base.saturating_add(f.off), deeper, out);
@@ -183,10 +210,13 @@ impl RefChecker<'_, '_, '_> {
                     let at = usize::try_from(off).unwrap_or(usize::MAX);
                     let data = Addr(abi.uptr(value, at).unwrap_or(0));
                     let len = abi.int(value, at.saturating_add(word)).unwrap_or(0);
-                    if len == 0 || self.is_string(data, len) {
+                    if len == 0 {
                         continue;
                     }
-                    (off, BadRefKind::Str { data, len })
+                    match self.string_fault(data, len) {
+                        None => continue,
+                        Some(what) => (off, what),
+                    }
                 }
                 Ref::Iface { off, empty } => {
                     let at = usize::try_from(off).unwrap_or(usize::MAX);
@@ -195,10 +225,29 @@ impl RefChecker<'_, '_, '_> {
                         (off, BadRefKind::Iface { word: first })
                     } else {
                         let data = Addr(abi.uptr(value, at.saturating_add(word)).unwrap_or(0));
-                        if self.is_iface_data(first, empty, data) {
+                        if !self.is_iface_data(first, empty, data) {
+                            (off, BadRefKind::IfaceData { data })
+                        } else if let Some(what) = self.pointer_fault(data, false) {
+                            (off, what)
+                        } else {
                             continue;
                         }
-                        (off, BadRefKind::IfaceData { data })
+                    }
+                }
+                Ref::Pointer { off, typed } => {
+                    let at = usize::try_from(off).unwrap_or(usize::MAX);
+                    match self.pointer_fault(Addr(abi.uptr(value, at).unwrap_or(0)), typed) {
+                        None => continue,
+                        Some(what) => (off, what),
+                    }
+                }
+                Ref::Slice { off } => {
+                    let at = usize::try_from(off).unwrap_or(usize::MAX);
+                    let cap = abi.int(value, at.saturating_add(word).saturating_add(word));
+                    let data = Addr(abi.uptr(value, at).unwrap_or(0));
+                    match self.pointer_fault(data, true) {
+                        Some(what) if cap != Some(0) => (off, what),
+                        _ => continue,
                     }
                 }
             };
@@ -226,7 +275,35 @@ impl RefChecker<'_, '_, '_> {
         }
     }
 
-    fn is_string(&self, data: Addr, len: i64) -> bool {
-        (0..MAX_STRING).contains(&len) && self.mem.is_mapped(data, len.unsigned_abs())
+    /// What is wrong with a string that is not empty.
+    fn string_fault(&self, data: Addr, len: i64) -> Option<BadRefKind> {
+        let size = len.unsigned_abs();
+        if !(0..MAX_STRING).contains(&len) || !self.mem.is_mapped(data, size) {
+            return Some(BadRefKind::Str { data, len });
+        }
+        let home = self.heap.home(data);
+        let whole = match home {
+            Home::Object { allocated, .. } => {
+                allocated && home.room_at(data).is_some_and(|room| room >= size)
+            }
+            Home::FreeSpan => false,
+            _ => true,
+        };
+        (!whole).then_some(BadRefKind::StrHome { data, len, home })
+    }
+
+    /// What is wrong with a pointer. That one may lead nowhere at all is only said where it is `typed`.
+    fn pointer_fault(&self, ptr: Addr, typed: bool) -> Option<BadRefKind> {
+        match self.heap.home(ptr) {
+            home @ (Home::FreeSpan
+            | Home::Object {
+                allocated: false, ..
+            }) => Some(BadRefKind::Freed { ptr, home }),
+            // The first page is never mapped: small numbers are marks that programs make of pointers.
+            Home::Unmapped if typed && ptr.0 >= FIRST_PAGE && !self.mem.is_mapped(ptr, 1) => {
+                Some(BadRefKind::Wild { ptr })
+            }
+            _ => None,
+        }
     }
 }

@@ -273,6 +273,38 @@ impl<'a> Memory<'a> {
         self.pieces = out;
     }
 
+    /// The same memory with other bytes at `addr`, for asking what would be if. `None` where the process
+    /// has no such bytes, all of them in one piece.
+    pub fn patched<'b>(&self, addr: Addr, bytes: &'b [u8]) -> Option<Memory<'b>>
+    where
+        'a: 'b,
+    {
+        let i = self.pieces.partition_point(|p| p.range.end <= addr);
+        let piece = *self.pieces.get(i).filter(|p| p.range.contains(addr))?;
+        let end = addr.checked_add(bytes.len() as u64)?;
+        if end > piece.range.end || matches!(piece.content, Content::Absent(_)) {
+            return None;
+        }
+        let mut out = Memory {
+            abi: self.abi,
+            core: self.core,
+            pieces: Vec::with_capacity(self.pieces.len().saturating_add(2)),
+            files: self.files.clone(),
+        };
+        out.pieces.extend(self.pieces.iter().take(i));
+        let before = AddrRange {
+            start: piece.range.start,
+            end: addr,
+        };
+        out.push(before, piece.content, before.start);
+        let patch = AddrRange { start: addr, end };
+        out.push(patch, Content::Binary(bytes), addr);
+        out.push(piece.range, piece.content, end);
+        out.pieces
+            .extend(self.pieces.iter().skip(i.saturating_add(1)));
+        Some(out)
+    }
+
     fn content(&self, piece: &Piece<'a>) -> Result<&'a [u8], Why> {
         match piece.content {
             Content::Core(off) => {

@@ -3,6 +3,8 @@
 //! One screen, one file: its parts share the budget of lines.
 
 use crate::base::addr::Addr;
+use crate::cause::explain::Class;
+use crate::cause::explain::Clobbered;
 use crate::check::rule::Finding;
 use crate::check::rule::MapVerdict;
 use crate::check::rule::Severity;
@@ -169,6 +171,7 @@ fn write_findings(
             &title(row, each > 1, style),
         )?;
         write_map_findings(out, verdict, each, style)?;
+        write_causes(out, row, each, style)?;
     }
     write_rest(
         out,
@@ -315,6 +318,52 @@ fn write_map_findings(
         )?;
     }
     Ok(())
+}
+
+/// What probably broke the map: one line, all that was weighed with `-v`; nothing where maps are many.
+fn write_causes(out: &mut dyn Write, row: &MapRow, each: usize, style: Style) -> io::Result<()> {
+    let most = match (style.verbose, each) {
+        (true, _) => usize::MAX,
+        (false, 1) => 0,
+        (false, _) => 1,
+    };
+    for (i, c) in row.causes.iter().take(most).enumerate() {
+        let how = match c.class {
+            Class::Unknown => String::new(),
+            _ => format!("{} %, explains {} of {}: ", c.percent, c.explains, c.of),
+        };
+        let head = if i == 0 { "cause" } else { "or" };
+        let said = format!("{} ({how}{})", c.class.as_str(), c.text);
+        for (n, line) in wrap(&said, BODY.saturating_sub(RULE)).iter().enumerate() {
+            let head = if n == 0 { head } else { "" };
+            writeln!(out, "{}{}{line}", spaces(LABEL), pad(head, RULE))?;
+        }
+        if style.verbose {
+            for w in &c.words {
+                writeln!(out, "{}{}", spaces(LABEL.saturating_add(RULE)), Told(w))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Says what a clobbered word is.
+struct Told<'w>(&'w Clobbered);
+
+impl std::fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let w = self.0;
+        write!(f, "{} {} at {}", w.looks.as_str(), w.what, w.addr)?;
+        if let Some(claimed) = w.claimed {
+            write!(f, ": {claimed:#x}")?;
+        }
+        if let Some(would_be) = w.would_be {
+            write!(f, ", would be {would_be:#x}")?;
+        } else if let Some(bit) = w.bit {
+            write!(f, ", bit {bit}")?;
+        }
+        Ok(())
+    }
 }
 
 /// A finding on one line: all of it where it fits, else the place and what was found there; the

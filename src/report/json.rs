@@ -6,6 +6,8 @@
 use crate::check::rule::Finding;
 use crate::crash::signals::signal_name;
 use crate::report::escape::SafeJson;
+use crate::report::json::causes::CauseOut;
+use crate::report::json::causes::WriterOut;
 use crate::report::list_text::Group;
 use crate::report::show_text::Below;
 use crate::survey::exit::Exit;
@@ -28,6 +30,7 @@ use serde_json::ser::PrettyFormatter;
 use std::io;
 use std::io::Write;
 
+mod causes;
 pub mod goroutines;
 
 /// The name of the schema, in every document and every line.
@@ -179,7 +182,7 @@ struct FindingOut<'a> {
     r#where: String,
     claimed: &'a str,
     found: &'a str,
-    cause: NotYet,
+    cause: Option<&'a str>,
 }
 
 impl<'a> FindingOut<'a> {
@@ -193,7 +196,7 @@ impl<'a> FindingOut<'a> {
             r#where: f.place.to_string(),
             claimed: &f.claimed,
             found: &f.found,
-            cause: None,
+            cause: row.causes.first().map(|c| c.class.as_str()),
         }
     }
 }
@@ -246,6 +249,8 @@ struct CheckOut<'a> {
     maps: Maps,
     findings: Vec<FindingOut<'a>>,
     findings_total: u64,
+    causes: Vec<CauseOut<'a>>,
+    writers: Vec<WriterOut<'a>>,
     unknown: Vec<UnknownOut<'a>>,
     gaps: &'a [String],
     gaps_total: u64,
@@ -271,6 +276,8 @@ pub fn write_check(out: &mut dyn Write, survey: &Survey, t: &Totals, exit: Exit)
         },
         findings: survey.maps.iter().flat_map(findings).collect(),
         findings_total: t.findings,
+        causes: survey.maps.iter().flat_map(CauseOut::of).collect(),
+        writers: survey.maps.iter().flat_map(WriterOut::of).collect(),
         unknown: survey.maps.iter().filter_map(UnknownOut::of).collect(),
         gaps: &survey.find_gaps,
         gaps_total: survey.find_gaps_total,
@@ -487,6 +494,7 @@ struct PartOut<'a> {
 struct EntryOut<'a> {
     r#where: &'a str,
     mark: String,
+    hash: Option<String>,
     key: Option<&'a str>,
     elem: Option<&'a str>,
 }
@@ -563,6 +571,7 @@ fn entry_out(e: &EntryText, values: ValueMode) -> EntryOut<'_> {
     EntryOut {
         r#where: &e.place,
         mark: format!("{:#04x}", e.mark),
+        hash: e.hash.map(|h| format!("{h:#x}")),
         key: shown(&*e.key),
         elem: shown(&*e.elem),
     }

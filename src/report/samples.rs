@@ -70,6 +70,8 @@ pub(crate) fn row(addr: u64, ty: &str, owner: &str) -> MapRow {
             unknown_rules: Vec::new(),
         }),
         gaps: Vec::new(),
+        causes: Vec::new(),
+        hands: Default::default(),
         gaps_total: 0,
     }
 }
@@ -347,6 +349,7 @@ pub(crate) fn shown() -> Shown {
         entries: vec![EntryText {
             place: "buckets[0].cell[0]".into(),
             mark: 0x5a,
+            hash: Some(0x5a12_3456_789a_bcde),
             key: "\"u-\u{1b}17\"".into(),
             elem: "17".into(),
         }],

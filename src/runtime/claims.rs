@@ -161,6 +161,37 @@ pub static ABI_TYPE_POINTERS: Claim = Claim {
     source: "internal/abi/type.go (go1.19: runtime/type.go)",
 };
 
+/// The descriptor of a classic map's type, behind the common head.
+pub static CLASSIC_MAP_TYPE: Claim = Claim {
+    name: "abi.MapType (classic)",
+    types: &[
+        "internal/abi.OldMapType",
+        "internal/abi.MapType",
+        "runtime.maptype",
+    ],
+    fields: &[
+        &["KeySize", "keysize"],
+        &["ValueSize", "elemsize"],
+        &["BucketSize", "bucketsize"],
+        &["Flags", "flags"],
+    ],
+    optional: &[],
+    since: 19,
+    until: 23,
+    source: "internal/abi/map.go (go1.19: runtime/type.go)",
+};
+
+/// The descriptor of a Swiss map's type, behind the common head.
+pub static SWISS_MAP_TYPE: Claim = Claim {
+    name: "abi.MapType (Swiss)",
+    types: &["internal/abi.SwissMapType", "internal/abi.MapType"],
+    fields: &[&["GroupSize"], &["Flags"]],
+    optional: &[],
+    since: 24,
+    until: 27,
+    source: "internal/abi/map.go (go1.24, go1.25: map_swiss.go)",
+};
+
 /// The head of an itab.
 pub static ITAB: Claim = Claim {
     name: "itab",
@@ -512,6 +543,8 @@ pub static CLAIMS: &[&Claim] = &[
     &GROUPS_REFERENCE,
     &ABI_TYPE,
     &ABI_TYPE_POINTERS,
+    &CLASSIC_MAP_TYPE,
+    &SWISS_MAP_TYPE,
     &ITAB,
     &MODULEDATA,
     &MHEAP,
@@ -583,6 +616,13 @@ impl Bound {
                 i.checked_add(claim.fields.len())
             })?;
         self.fields.get(i).copied().flatten()
+    }
+
+    /// The names of the claim's fields, each by its newest spelling.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let claim = self.claim;
+        let needed = claim.fields.iter().filter_map(|f| f.first());
+        needed.chain(claim.optional).copied()
     }
 
     /// The offset of a field; `None` as for `field`.

@@ -15,6 +15,7 @@ use crate::runtime::modules::Modules;
 use crate::runtime::mspan::MspanFields;
 use crate::runtime::program::Program;
 use crate::runtime::ptrmask::PointerBooks;
+use crate::runtime::sizeclass::HEADER;
 use crate::runtime::sizeclass::SizeClasses;
 use crate::runtime::spans::Spans;
 use crate::runtime::spantable::SpanBooks;
@@ -208,7 +209,7 @@ impl<'v, 'a> Heap<'v, 'a> {
         let class = self.mem.read_u8(span.checked_add(f.spanclass.off)?).ok()?;
         let (large, noscan) = (class < 2, class & 1 == 1);
         let header = match books.header_above {
-            Some(above) if !large && !noscan && elemsize > above => self.mem.abi.word(),
+            Some(above) if !large && !noscan && elemsize > above => HEADER,
             _ => 0,
         };
         let slot = start.element(idx, elemsize)?;

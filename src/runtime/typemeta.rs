@@ -18,6 +18,8 @@ use crate::types::graph::Kind;
 use crate::types::graph::Type;
 use crate::types::graph::TypeGraph;
 use crate::types::graph::TypeId;
+use std::collections::HashMap;
+use std::sync::OnceLock;
 
 /// Low bits of `Kind_` that are the kind; up to go1.25 the others are flags.
 /// Source: `internal/abi/type.go`, `KindMask`.
@@ -28,6 +30,8 @@ const KIND_DIRECT_IFACE: u64 = 32;
 const TFLAG_DIRECT_IFACE: u64 = 32;
 /// `TFlag` bit: the name has an extra `*` in front. Source: `TFlagExtraStar`.
 const TFLAG_EXTRA_STAR: u64 = 2;
+/// `TFlag` bit: equal and hash work on the plain bytes. Source: `TFlagRegularMemory`.
+const TFLAG_REGULAR_MEMORY: u64 = 8;
 /// Kind of a map. Source: `internal/abi/type.go`, `Map`, all versions.
 const KIND_MAP: u64 = 21;
 /// Fields of one struct that are decoded.
@@ -40,6 +44,7 @@ pub struct TypeMeta<'v, 'a> {
     modules: &'v Modules,
     head: Option<Bound>,
     itab: Option<Bound>,
+    by_type: OnceLock<HashMap<TypeId, Addr>>,
 }
 
 /// What an interface holds.
@@ -57,6 +62,7 @@ impl<'v, 'a> TypeMeta<'v, 'a> {
         TypeMeta {
             head: ABI_TYPE.bind(&program),
             itab: ITAB.bind(&program),
+            by_type: OnceLock::new(),
             program,
             modules,
         }
@@ -106,6 +112,34 @@ impl<'v, 'a> TypeMeta<'v, 'a> {
             Err(true) => Some(false),
             Err(false) => None,
         }
+    }
+
+    /// The descriptor of a type, where it has one: what the linker placed, or what reflect made.
+    pub fn descriptor_of(&self, ty: TypeId) -> Option<Addr> {
+        self.by_type
+            .get_or_init(|| {
+                let types = self.modules.list.first().map(|m| m.types.start);
+                let known = self.program.index.descriptors();
+                known
+                    .filter_map(|(off, ty)| Some((TypeId(ty), types?.checked_add(off)?)))
+                    .collect()
+            })
+            .get(&ty)
+            .copied()
+            .or_else(|| self.program.graph.key_of(ty))
+    }
+
+    /// Whether the descriptor says that values are compared and hashed as plain memory; `None` where
+    /// there is no descriptor. Source: `internal/abi/type.go`, `TFlagRegularMemory`, all versions.
+    pub fn is_regular_memory(&self, ty: TypeId) -> Option<bool> {
+        let head = self.head_of(self.descriptor_of(ty)?).ok()?;
+        Some(head.tflag & TFLAG_REGULAR_MEMORY != 0)
+    }
+
+    /// The func value that hashes the keys of the map type whose descriptor lies at `map`.
+    /// Source: `internal/abi/map.go`, `MapType.Hasher`: the fourth word behind the head, all versions.
+    pub fn map_hasher(&self, map: Addr) -> Option<Addr> {
+        self.extra(map, 3)
     }
 
     fn itab_type(&self, itab: Addr) -> Option<Addr> {

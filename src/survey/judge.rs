@@ -2,18 +2,27 @@
 //! In: a search's result. Out: rows by address; storage that two maps claim is noticed here.
 
 use crate::base::addr::Addr;
+use crate::base::limits::MAX_EXPLAINED;
 use crate::base::progress::Progress;
+use crate::cause::explain::Cause;
+use crate::cause::explain::explain;
+use crate::cause::flips::Again;
 use crate::check::registry::check_map;
+use crate::check::rule::Verdict;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
+use crate::find::found::Sure;
 use crate::find::path::Paths;
+use crate::maps::image::HashState;
 use crate::maps::image::MapImage;
 use crate::maps::image::Shared;
+use crate::survey::hands::AllHands;
 use crate::survey::owners::with_paths;
 use crate::survey::request::Request;
 use crate::survey::result::MapRow;
 use crate::survey::row;
 use crate::survey::session::Session;
+use rayon::prelude::IntoParallelIterator;
 use rayon::prelude::IntoParallelRefIterator;
 use rayon::prelude::ParallelIterator;
 use std::collections::HashMap;
@@ -25,6 +34,7 @@ pub(crate) fn rows(
     s: &Session<'_, '_>,
     req: &Request,
     found: &Found,
+    hands: &AllHands,
     progress: &dyn Progress,
 ) -> Vec<MapRow> {
     progress.phase("checking maps", Some(found.maps.len() as u64));
@@ -35,7 +45,7 @@ pub(crate) fn rows(
             .collect::<Vec<_>>()
             .par_iter()
             .map(|(i, m)| {
-                let checked = map_row(s, found, m, paths, &[]);
+                let checked = map_row(s, found, hands, m, paths, &[]);
                 progress.at(done.fetch_add(1, Ordering::Relaxed).saturating_add(1));
                 let mut storages = Vec::new();
                 let Some((row, image)) = checked else {
@@ -63,12 +73,13 @@ pub(crate) fn rows(
                 ) {
                     // Only now it is known whom else the storage belongs to: such a map is checked again.
                     (Some(others), Some(m)) => {
-                        map_row(s, found, m, paths, others).map_or(row, |(row, _)| row)
+                        map_row(s, found, hands, m, paths, others).map_or(row, |(row, _)| row)
                     }
                     _ => row,
                 }
             })
             .collect();
+        explain_rows(s, found, hands, &sharing, &mut rows, progress);
         rows.extend(
             found
                 .sync_maps
@@ -134,20 +145,8 @@ pub(crate) fn shared_with(s: &Session<'_, '_>, found: &Found, map: &FoundMap) ->
     number.and_then(|n| sharing.remove(&n)).unwrap_or_default()
 }
 
-/// Reads and checks one map. `shared`: storage it has in common with others, and their headers.
-pub(crate) fn map_row<'a>(
-    s: &Session<'_, 'a>,
-    found: &Found,
-    map: &FoundMap,
-    paths: &Paths<'_, '_>,
-    shared: &[(Addr, Addr)],
-) -> Option<(MapRow, MapImage<'a>)> {
-    let slots = s.reader.slots(map.ty)?;
-    let mut image = if map.dead {
-        s.reader.read(map.addr, slots)
-    } else {
-        s.reader.read_for_check(map.addr, slots)
-    };
+/// Gives an image the facts that do not come from reading it.
+fn tell(image: &mut MapImage<'_>, map: &FoundMap, hands: &AllHands, shared: &[(Addr, Addr)]) {
     let mut common = Vec::new();
     if !shared.is_empty() {
         image.for_each_storage(|place, addr| {
@@ -164,9 +163,89 @@ pub(crate) fn map_row<'a>(
         });
     }
     image.shared = common;
+    hands.tell(image);
+    // Keys of a guessed type that fit prove something, keys that do not fit prove nothing.
+    if map.sure != Sure::Typed && image.keys.state == HashState::Proven {
+        image.keys.state = HashState::Doubtful;
+    }
+}
+
+/// Explains the broken maps among `rows`, the first ones by address.
+fn explain_rows(
+    s: &Session<'_, '_>,
+    found: &Found,
+    hands: &AllHands,
+    sharing: &HashMap<u32, Vec<(Addr, Addr)>>,
+    rows: &mut [MapRow],
+    progress: &dyn Progress,
+) {
+    let by_addr: HashMap<Addr, (u32, &FoundMap)> = (0u32..)
+        .zip(&found.maps)
+        .map(|(i, m)| (m.addr, (i, m)))
+        .collect();
+    let mut broken: Vec<&mut MapRow> = rows
+        .iter_mut()
+        .filter(|r| {
+            r.verdict
+                .as_ref()
+                .is_some_and(|v| v.verdict == Verdict::Broken)
+        })
+        .collect();
+    broken.sort_by_key(|r| r.addr);
+    broken.truncate(MAX_EXPLAINED);
+    if broken.is_empty() {
+        return;
+    }
+    progress.phase("looking for causes", Some(broken.len() as u64));
+    broken.into_par_iter().for_each(|row| {
+        let Some((i, map)) = by_addr.get(&row.addr) else {
+            return;
+        };
+        let shared = sharing.get(i).map(Vec::as_slice).unwrap_or_default();
+        row.causes = explain_map(s, hands, map, shared).unwrap_or_default();
+    });
+}
+
+/// What may have broken one map.
+fn explain_map(
+    s: &Session<'_, '_>,
+    hands: &AllHands,
+    map: &FoundMap,
+    shared: &[(Addr, Addr)],
+) -> Option<Vec<Cause>> {
+    let slots = s.reader.slots(map.ty)?;
+    let mut image = s.reader.read_for_check(map.addr, slots.clone());
+    let tell = |image: &mut MapImage<'_>| tell(image, map, hands, shared);
+    tell(&mut image);
+    let again = Again {
+        reader: &s.reader,
+        addr: map.addr,
+        slots,
+        tell: &tell,
+        bytes: row::bytes_of(&image),
+    };
+    Some(explain(&s.reader, &image, &check_map(&image), &again))
+}
+
+/// Reads and checks one map. `shared`: storage it has in common with others, and their headers.
+pub(crate) fn map_row<'a>(
+    s: &Session<'_, 'a>,
+    found: &Found,
+    hands: &AllHands,
+    map: &FoundMap,
+    paths: &Paths<'_, '_>,
+    shared: &[(Addr, Addr)],
+) -> Option<(MapRow, MapImage<'a>)> {
+    let slots = s.reader.slots(map.ty)?;
+    let mut image = if map.dead {
+        s.reader.read(map.addr, slots)
+    } else {
+        s.reader.read_for_check(map.addr, slots)
+    };
+    tell(&mut image, map, hands, shared);
+    let alternatives = found.alternatives.get(&map.addr);
     // What the collector has given up may be freed in part: nothing can be held against it.
     let verdict = (!map.dead).then(|| check_map(&image));
-    let alternatives = found.alternatives.get(&map.addr);
     Some((
         row::map_row(
             s.reader.program.graph,

@@ -3,9 +3,11 @@
 pub mod error;
 pub mod exit;
 pub mod fold;
+mod hands;
 pub mod inputs;
 mod judge;
 mod owners;
+mod proof;
 pub mod redact;
 pub mod request;
 pub mod result;

@@ -2,8 +2,10 @@
 //! In: the survey's own findings. Out: structs that text, JSON and tests read; nothing borrows the core.
 
 use crate::base::addr::Addr;
+use crate::cause::explain::Cause;
 use crate::check::rule::MapVerdict;
 use crate::check::rule::Verdict;
+use crate::maps::image::Hands;
 use crate::runtime::pclntab::SourceFrame;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -172,6 +174,10 @@ pub struct MapRow {
     /// What the rules say; `None` for kinds that have none of their own (`syncmap`), and for maps that
     /// the garbage collector has given up, of which parts may be freed.
     pub verdict: Option<MapVerdict>,
+    /// What may have broken it, likeliest first; only of broken maps, and of so many of them.
+    pub causes: Vec<Cause>,
+    /// Who is inside an operation on it; only looked for if some map of the process is being written.
+    pub hands: Hands,
     /// What could not be read, first ones: "what: where and why".
     pub gaps: Vec<String>,
     /// Gaps in all.
@@ -363,6 +369,8 @@ pub struct EntryText {
     pub place: String,
     /// Its tophash or control byte.
     pub mark: u8,
+    /// The hash of the key, as the process computes it; `None` where it cannot be known.
+    pub hash: Option<u64>,
     /// The key.
     pub key: String,
     /// The elem.

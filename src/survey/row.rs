@@ -7,6 +7,7 @@ use crate::find::found::FoundSyncMap;
 use crate::maps::image::Body;
 use crate::maps::image::BucketArray;
 use crate::maps::image::ClassicImage;
+use crate::maps::image::Hands;
 use crate::maps::image::Hmap;
 use crate::maps::image::MapImage;
 use crate::maps::image::SLOTS;
@@ -62,6 +63,8 @@ pub fn map_row(
             .min(sizes.bytes),
         flags,
         verdict,
+        causes: Vec::new(),
+        hands: image.hands.clone(),
         gaps: image
             .gaps
             .list
@@ -69,6 +72,15 @@ pub fn map_row(
             .map(|g| format!("{}: {}", g.what, g.fault))
             .collect(),
         gaps_total: image.gaps.total,
+    }
+}
+
+/// Bytes of a map's header and storage, as far as its header can be believed.
+pub(crate) fn bytes_of(image: &MapImage<'_>) -> u64 {
+    match &image.body {
+        Body::Classic(c) => classic_sizes(image, c).bytes,
+        Body::Swiss(s) => swiss_sizes(image, s).bytes,
+        Body::Unreadable => image.header_size,
     }
 }
 
@@ -98,6 +110,8 @@ pub fn sync_row(map: &FoundSyncMap, owner: String) -> MapRow {
             Vec::new()
         },
         verdict: None,
+        causes: Vec::new(),
+        hands: Hands::default(),
         gaps: image
             .gaps
             .list

@@ -11,10 +11,12 @@ use crate::find::found::FoundSyncMap;
 use crate::find::search::find_maps;
 use crate::find::search::find_maps_of;
 use crate::survey::error::SurveyError;
+use crate::survey::hands::AllHands;
 use crate::survey::judge::map_row;
 use crate::survey::judge::rows;
 use crate::survey::judge::shared_with;
 use crate::survey::owners::with_paths;
+use crate::survey::proof::prove_hashes;
 use crate::survey::request::Request;
 use crate::survey::request::Target;
 use crate::survey::request::ValueMode;
@@ -91,7 +93,9 @@ pub fn goroutines(
 pub fn survey(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyError> {
     with_session(req, progress, |s| {
         let found = find_maps(&s.grounds(), progress);
-        let maps = rows(s, req, &found, progress);
+        prove_hashes(s, &found, progress);
+        let hands = AllHands::look(s, &found, progress);
+        let maps = rows(s, req, &found, &hands, progress);
         Ok(survey_of(s, req, &found, maps))
     })
 }
@@ -108,7 +112,9 @@ pub fn survey_goroutine(
     with_session(req, progress, |s| {
         s.require_goroutine(goroutine)?;
         let found = find_maps(&s.grounds(), progress);
-        let mut maps = rows(s, req, &found, progress);
+        prove_hashes(s, &found, progress);
+        let hands = AllHands::look(s, &found, progress);
+        let mut maps = rows(s, req, &found, &hands, progress);
         let held = find_maps_of(&s.grounds(), goroutine, progress);
         with_paths(s, req, &held, |paths, _| {
             let ways: HashMap<(Addr, bool), u32> = held
@@ -155,10 +161,12 @@ pub fn show(
 ) -> Result<Shown, SurveyError> {
     with_session(req, progress, |s| {
         let found = find_maps(&s.grounds(), progress);
+        prove_hashes(s, &found, progress);
+        let hands = AllHands::look(s, &found, progress);
         let map = find_target(s, req, &found, target)?;
         with_paths(s, req, &found, |paths, redactor| {
             let shared = shared_with(s, &found, &map);
-            let Some((row, image)) = map_row(s, &found, &map, paths, &shared) else {
+            let Some((row, image)) = map_row(s, &found, &hands, &map, paths, &shared) else {
                 return Err(no_such(
                     target,
                     "its type is not one badmap can read".into(),

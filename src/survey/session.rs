@@ -10,6 +10,7 @@ use crate::file::corefile::CoreFile;
 use crate::file::error::FileError;
 use crate::file::mmap::MappedFile;
 use crate::find::search::Grounds;
+use crate::hash::hasher::Hashers;
 use crate::maps::layout::MapLayouts;
 use crate::maps::reader::MapReader;
 use crate::maps::value::Values;
@@ -147,6 +148,7 @@ pub fn with_session<R>(
     let layouts = MapLayouts::bind(&program).ok_or_else(no_maps)?;
     let threads = read_threads(&core);
     let tables = PcTables::open(&memory, &modules.tables());
+    let hashers = Hashers::new(program, &meta, &tables, &version);
     let specials = read_specials(&program, &heap);
     let goroutines = read_goroutines(&program);
     let files = Opened {
@@ -171,6 +173,7 @@ pub fn with_session<R>(
             heap: &heap,
             meta: &meta,
             layouts: &layouts,
+            hashers: &hashers,
         },
         modules: &modules,
         values: Values {

@@ -4,6 +4,7 @@
 
 use crate::base::addr::Addr;
 use crate::base::bytes::Abi;
+use crate::hash::run::KeyHash;
 use crate::maps::image::Body;
 use crate::maps::image::BucketArray;
 use crate::maps::image::ChainFault;
@@ -380,12 +381,17 @@ pub fn entries(
     render: &mut dyn FnMut(&EntryRef<'_>) -> (String, String),
 ) -> (Vec<EntryText>, u64) {
     let mut out = Windowed::new(window);
+    let mut hashes = Vec::with_capacity(image.keys.hashes.len());
+    image.for_each_key(|_, hash| hashes.push(hash));
+    let mut hashes = hashes.into_iter();
     image.for_each_entry(|entry| {
+        let hash = hashes.next();
         out.push(|| {
             let (key, elem) = render(&entry);
             EntryText {
                 place: entry.place.to_string(),
                 mark: entry.mark,
+                hash: hash.and_then(KeyHash::known),
                 key,
                 elem,
             }

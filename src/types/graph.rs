@@ -143,6 +143,8 @@ pub trait TypeLoader: Sync + Send {
 #[derive(Default)]
 struct Slot {
     ty: OnceLock<Box<Type>>,
+    /// The address of the descriptor it was learned from.
+    key: Option<u64>,
     /// 0: not weighed yet; `ENDLESS`: a struct or array that cannot be.
     weight: AtomicU32,
 }
@@ -274,7 +276,10 @@ impl<'l> TypeGraph<'l> {
         if let Some(id) = by_key.get(&key) {
             return (*id, false);
         }
-        let idx = self.added.push(Slot::default());
+        let idx = self.added.push(Slot {
+            key: Some(key),
+            ..Slot::default()
+        });
         let id = TypeId(u32::try_from(self.known.len().saturating_add(idx)).unwrap_or(u32::MAX));
         by_key.insert(key, id);
         (id, true)
@@ -285,6 +290,12 @@ impl<'l> TypeGraph<'l> {
         if let Some(slot) = self.slot(id) {
             slot.ty.get_or_init(|| Box::new(ty));
         }
+    }
+
+    /// The key under which a type was learned of while tracing.
+    pub fn key_of(&self, id: TypeId) -> Option<Addr> {
+        let idx = usize::try_from(id.0).ok()?.checked_sub(self.known.len())?;
+        self.added.get(idx)?.key.map(Addr)
     }
 
     /// The types that were learned of while tracing, each with its key, in order of their ids.
@@ -313,7 +324,7 @@ impl<'l> TypeGraph<'l> {
     /// Whether values of this type never lie on the heap, so that pointers to them count as integers:
     /// structs of the runtime that begin with a `sys.NotInHeap`, or with a struct that does (from
     /// go1.20; before, nothing tells). Source: `cmd/compile/internal/types/size.go`, `PtrDataSize`.
-    fn is_not_in_heap(&self, id: TypeId) -> bool {
+    pub(crate) fn is_not_in_heap(&self, id: TypeId) -> bool {
         let mut ty = self.declared(self.strip(id));
         for _ in 0..MAX_TYPE_DEPTH {
             let Kind::Struct { fields } = &ty.kind else {

@@ -208,6 +208,9 @@ pub fn image_of(layout: &Layout, body: Body<'static>) -> MapImage<'static> {
         body,
         bad_refs: Vec::new(),
         bad_refs_total: 0,
+        keys: Default::default(),
+        hands: Default::default(),
+        heap_types: Vec::new(),
         shared: Vec::new(),
         gaps: Default::default(),
     }

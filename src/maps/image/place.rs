@@ -3,6 +3,7 @@
 
 use crate::base::addr::Addr;
 use crate::base::fault::Fault;
+use crate::base::home::Home;
 use crate::base::limits::MAX_GAPS;
 
 /// Storage that two maps claim.
@@ -126,6 +127,26 @@ impl std::fmt::Display for Place {
     }
 }
 
+/// An array of buckets or groups that the allocator has in its books as something else.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HeapType {
+    /// Where the map refers to it.
+    pub place: Place,
+    /// Its address.
+    pub addr: Addr,
+    /// What the books say.
+    pub books: Books,
+}
+
+/// What the allocator's books say of an array.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Books {
+    /// Whether it holds pointers, other than the map's type.
+    Pointers(bool),
+    /// The name of the type it was allocated as, which is laid out otherwise.
+    Type(Box<str>),
+}
+
 /// A reference in a live entry that leads nowhere.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BadRef {
@@ -148,6 +169,27 @@ pub enum BadRefKind {
         data: Addr,
         /// Length in bytes.
         len: i64,
+    },
+    /// A string all of whose bytes are mapped, but not inside one live object.
+    StrHome {
+        /// Data pointer.
+        data: Addr,
+        /// Length in bytes.
+        len: i64,
+        /// Where the data pointer leads.
+        home: Home,
+    },
+    /// A pointer into the heap where no live object is.
+    Freed {
+        /// The pointer.
+        ptr: Addr,
+        /// Where it leads.
+        home: Home,
+    },
+    /// A pointer to memory that the process does not have.
+    Wild {
+        /// The pointer.
+        ptr: Addr,
     },
     /// An interface: its first word is no type descriptor and no itab.
     Iface {

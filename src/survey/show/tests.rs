@@ -47,6 +47,9 @@ fn image(body: Body<'static>) -> MapImage<'static> {
         body,
         bad_refs: Vec::new(),
         bad_refs_total: 0,
+        keys: Default::default(),
+        hands: Default::default(),
+        heap_types: Vec::new(),
         shared: Vec::new(),
         gaps: Gaps::default(),
     }

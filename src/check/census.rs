@@ -1,0 +1,136 @@
+//! The keys of a map by whether their hash fits their mark: a sum that all rules on hashes go by.
+//! In: an image with hashes. Out: how many fit, and whether misfits are to be blamed on the keys, on the seed
+//! or on badmap.
+
+use crate::check::trust::each_storage;
+use crate::check::trust::is_sound_place;
+use crate::hash::run::KeyHash;
+use crate::maps::image::HashState;
+use crate::maps::image::MapImage;
+use crate::maps::image::Place;
+
+/// Whom misfits are blamed on.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum Judged {
+    /// Nobody asked for hashes.
+    #[default]
+    NotAsked,
+    /// It cannot be said.
+    Unknown,
+    /// No key fits, though the hash is right: the seed.
+    Seed,
+    /// Each key on its own.
+    Keys,
+}
+
+/// The keys of a map.
+#[derive(Clone, Default, Debug)]
+pub struct KeyCensus {
+    /// Keys with a hash.
+    pub known: u64,
+    /// Those of them that do not hash to their mark.
+    pub wrong: u64,
+    /// Whom that is blamed on.
+    pub judged: Judged,
+    /// Every entry was read, and none lacks a hash for want of bytes.
+    pub complete: bool,
+    /// Groups whose control word is zero, and in which keys do not fit: (first directory index, group).
+    pub zero_words: Vec<(Option<u64>, u64)>,
+}
+
+/// Keys of a map that speak for a hash that nothing else has proven.
+const ENOUGH: u64 = 8;
+
+impl KeyCensus {
+    /// Counts.
+    pub fn of(image: &MapImage<'_>) -> KeyCensus {
+        let mut out = KeyCensus::default();
+        if image.keys.state == HashState::NotAsked {
+            return out;
+        }
+        let all = each_storage(image, |_| {});
+        out.complete = all;
+        let mut zero = ZeroWords::default();
+        image.for_each_key(|e, hash| {
+            match hash {
+                KeyHash::Known(hash) => {
+                    out.known = out.known.saturating_add(1);
+                    let fits = image.mark_of(hash) == e.mark;
+                    out.wrong = out.wrong.saturating_add(u64::from(!fits));
+                    zero.add(e.place, e.mark, fits);
+                }
+                KeyHash::Nan => {}
+                KeyHash::Unhashable { .. } | KeyHash::Fault(_) => out.complete = false,
+            };
+        });
+        out.zero_words = zero.end();
+        out.zero_words.retain(|(dir, group)| {
+            is_sound_place(
+                image,
+                Place::Slot {
+                    dir: *dir,
+                    group: *group,
+                    slot: 0,
+                },
+            )
+        });
+        let none_fits = (out.known >= 2 && out.wrong == out.known)
+            || (out.known >= 2 * ENOUGH && out.wrong >= out.known / 8 * 7);
+        out.judged = match image.keys.state {
+            // Where the storage itself is in doubt, so is whatever was taken for keys in it.
+            HashState::Proven if none_fits && !all => Judged::Unknown,
+            HashState::Proven if none_fits && out.zero_words.is_empty() => Judged::Seed,
+            HashState::Proven => Judged::Keys,
+            HashState::Doubtful if out.wrong == 0 => Judged::Keys,
+            HashState::Doubtful if out.known >= ENOUGH && out.wrong <= out.known / ENOUGH => {
+                Judged::Keys
+            }
+            _ => Judged::Unknown,
+        };
+        out
+    }
+
+    /// Whether the slot belongs to a group that `SW-CTRLZERO` names as a whole.
+    pub fn is_zero_word(&self, place: Place) -> bool {
+        matches!(place, Place::Slot { dir, group, .. } if self.zero_words.contains(&(dir, group)))
+    }
+}
+
+/// Finds groups of eight full slots with control byte 0 of which most keys do not fit.
+#[derive(Default)]
+struct ZeroWords {
+    at: Option<(Option<u64>, u64)>,
+    zeros: u32,
+    misfits: u32,
+    found: Vec<(Option<u64>, u64)>,
+}
+
+impl ZeroWords {
+    fn add(&mut self, place: Place, mark: u8, fits: bool) {
+        let Place::Slot { dir, group, .. } = place else {
+            return;
+        };
+        if self.at != Some((dir, group)) {
+            self.close();
+            self.at = Some((dir, group));
+        }
+        self.zeros += u32::from(mark == 0);
+        self.misfits += u32::from(mark == 0 && !fits);
+    }
+
+    fn close(&mut self) {
+        if let Some(at) = self.at
+            && self.zeros == 8
+            && self.misfits > 1
+        {
+            self.found.push(at);
+        }
+        self.zeros = 0;
+        self.misfits = 0;
+    }
+
+    fn end(mut self) -> Vec<(Option<u64>, u64)> {
+        self.close();
+        self.found
+    }
+}

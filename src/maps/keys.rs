@@ -1,0 +1,319 @@
+//! Hashes every key of a map, and finds keys that are there twice.
+//! In: an image whose body is read. Out: its `KeyFacts`.
+
+use crate::base::addr::Addr;
+use crate::base::limits::MAX_FINDINGS_PER_RULE;
+use crate::hash::hasher::Hashers;
+use crate::hash::hasher::KeyType;
+use crate::hash::place;
+use crate::hash::plan::Plan;
+use crate::hash::run::KeyHash;
+use crate::hash::run::KeyHasher;
+use crate::maps::image::Body;
+use crate::maps::image::ClassicImage;
+use crate::maps::image::Duplicate;
+use crate::maps::image::EntryRef;
+use crate::maps::image::Gaps;
+use crate::maps::image::HashState;
+use crate::maps::image::Hmap;
+use crate::maps::image::KeyFacts;
+use crate::maps::image::MapImage;
+use crate::maps::image::Place;
+use crate::maps::image::SlotLayout;
+use crate::maps::image::TypeFacts;
+use crate::maps::image::tophash;
+use crate::process::memory::Memory;
+use crate::runtime::claims::Bound;
+use crate::types::graph::TypeGraph;
+use std::borrow::Cow;
+
+/// Hashes the keys of maps.
+pub(crate) struct KeyReader<'r, 'v, 'a> {
+    pub(crate) mem: &'r Memory<'a>,
+    pub(crate) graph: &'r TypeGraph<'v>,
+    pub(crate) hashers: &'r Hashers<'v, 'a>,
+    /// The map type's descriptor.
+    pub(crate) map_type: Option<&'r Bound>,
+}
+
+/// A key that was hashed, kept while its chain or table is looked through.
+struct Hashed<'i> {
+    hash: u64,
+    key: &'i [u8],
+    place: Place,
+}
+
+impl<'a> KeyReader<'_, '_, 'a> {
+    /// Fills the image's `keys`.
+    pub(crate) fn read(&self, image: &mut MapImage<'a>) {
+        let key_type = self.hashers.key_type(image.slots.map_type);
+        let mut facts = KeyFacts {
+            state: HashState::Unknown,
+            descriptor: self.descriptor(&key_type, image),
+            global: self.hashers.fault(),
+            ..KeyFacts::default()
+        };
+        let seed = seed_of(image);
+        if let (Some(plan), Some(seed), Some(mut hasher)) =
+            (&key_type.plan, seed, KeyHasher::new(self.hashers, self.mem))
+        {
+            let mut gaps = std::mem::take(&mut image.gaps);
+            facts.state = if self.hashers.is_proven(image.slots.map_type) {
+                HashState::Proven
+            } else {
+                HashState::Doubtful
+            };
+            self.hash_all(image, plan, seed, &mut hasher, &mut facts, &mut gaps);
+            if let Body::Classic(c) = &image.body {
+                self.halves(c, image, plan, &mut hasher, &mut facts);
+            }
+            image.gaps = gaps;
+        }
+        image.keys = facts;
+    }
+
+    /// Counts the live keys that hash to their mark, of the first `most`: (those, all of them). A quick
+    /// look, before it is known whether the hash itself can be believed.
+    pub(crate) fn sample(&self, image: &MapImage<'a>, most: u64) -> (u64, u64) {
+        let key_type = self.hashers.key_type(image.slots.map_type);
+        let (Some(plan), Some(seed), Some(mut hasher)) = (
+            &key_type.plan,
+            seed_of(image),
+            KeyHasher::new(self.hashers, self.mem),
+        ) else {
+            return (0, 0);
+        };
+        let (mut right, mut all) = (0u64, 0u64);
+        image.for_each_entry(|e| {
+            if all >= most {
+                return;
+            }
+            let Ok(key) = self.value(&image.slots, e.key) else {
+                return;
+            };
+            if let KeyHash::Known(hash) = hasher.hash(plan, &key, seed) {
+                all = all.saturating_add(1);
+                right = right.saturating_add(u64::from(image.mark_of(hash) == e.mark));
+            }
+        });
+        (right, all)
+    }
+
+    fn hash_all(
+        &self,
+        image: &MapImage<'a>,
+        plan: &Plan,
+        seed: u64,
+        hasher: &mut KeyHasher<'_, '_, 'a>,
+        facts: &mut KeyFacts,
+        gaps: &mut Gaps,
+    ) {
+        let mut together: Vec<Hashed<'_>> = Vec::new();
+        let mut number = 0u64;
+        image.for_each_entry(|e: EntryRef<'_>| {
+            let hash = match self.value(&image.slots, e.key) {
+                Ok(key) => hasher.hash(plan, &key, seed),
+                Err(other) => other,
+            };
+            match hash {
+                KeyHash::Known(hash) => {
+                    if together
+                        .last()
+                        .is_some_and(|h| !is_together(h.place, e.place))
+                    {
+                        self.find_equal(image, plan, hasher, &mut together, facts);
+                    }
+                    together.push(Hashed {
+                        hash,
+                        key: e.key,
+                        place: e.place,
+                    });
+                }
+                KeyHash::Fault(f) if !f.why.is_the_process() => {
+                    gaps.push("key", f);
+                    facts.odd.push((number, hash));
+                }
+                other => facts.odd.push((number, other)),
+            }
+            facts.hashes.push(hash.known().unwrap_or(0));
+            number = number.saturating_add(1);
+        });
+        self.find_equal(image, plan, hasher, &mut together, facts);
+    }
+
+    /// Finds equal keys among those of one chain or table, and forgets them.
+    fn find_equal(
+        &self,
+        image: &MapImage<'a>,
+        plan: &Plan,
+        hasher: &mut KeyHasher<'_, '_, 'a>,
+        together: &mut Vec<Hashed<'_>>,
+        facts: &mut KeyFacts,
+    ) {
+        together.sort_by_key(|h| h.hash);
+        for pair in together.windows(2) {
+            let [a, b] = pair else { continue };
+            if a.hash != b.hash {
+                continue;
+            }
+            let (Ok(x), Ok(y)) = (
+                self.value(&image.slots, a.key),
+                self.value(&image.slots, b.key),
+            ) else {
+                continue;
+            };
+            if !hasher.is_equal(plan, &x, &y) {
+                continue;
+            }
+            facts.duplicates_total = facts.duplicates_total.saturating_add(1);
+            if facts.duplicates.len() < MAX_FINDINGS_PER_RULE {
+                facts.duplicates.push(Duplicate {
+                    place: b.place,
+                    other: a.place,
+                    by_sign_of_zero: !hasher.is_same(plan, &x, &y),
+                });
+            }
+        }
+        together.clear();
+    }
+
+    /// The key itself: behind the pointer, where the slot holds one.
+    fn value<'b>(&self, slots: &SlotLayout, stored: &'b [u8]) -> Result<Cow<'b, [u8]>, KeyHash>
+    where
+        'a: 'b,
+    {
+        if !slots.indirect_key {
+            return Ok(Cow::Borrowed(stored));
+        }
+        let ptr = Addr(self.mem.abi.uptr(stored, 0).unwrap_or(0));
+        let size = self.graph.get(slots.key).size;
+        self.mem.bytes(ptr, size).map_err(KeyHash::Fault)
+    }
+
+    /// Looks at the cells of evacuated chains: in a grow to twice the size one bit of the hash tells to
+    /// which half an entry was moved. Where buckets hold pointers the keys may be cleared, and nothing can
+    /// be said. Source: `runtime/map.go`, `evacuate`, up to go1.23.
+    fn halves(
+        &self,
+        c: &ClassicImage<'_>,
+        image: &MapImage<'_>,
+        plan: &Plan,
+        hasher: &mut KeyHasher<'_, '_, 'a>,
+        facts: &mut KeyFacts,
+    ) {
+        let Some(old) = &c.old else { return };
+        if image.slots.has_pointers || c.hmap.flags & Hmap::SAME_SIZE_GROW != 0 {
+            return;
+        }
+        let seed = u64::from(c.hmap.hash0);
+        for b in old.buckets() {
+            if old.evacuated(b.chain) != Some(true) {
+                continue;
+            }
+            for (cell, mark) in (0u8..).zip(b.tophash()) {
+                let upper = match mark {
+                    tophash::EVACUATED_X => false,
+                    tophash::EVACUATED_Y => true,
+                    _ => continue,
+                };
+                let Some(key) = image.slots.key(b.bytes, u64::from(cell)) else {
+                    continue;
+                };
+                let KeyHash::Known(hash) = hasher.hash(plan, key, seed) else {
+                    continue;
+                };
+                if (hash & old.main.claimed != 0) != upper {
+                    facts.wrong_half_total = facts.wrong_half_total.saturating_add(1);
+                    if facts.wrong_half.len() < MAX_FINDINGS_PER_RULE {
+                        let place = Place::Cell {
+                            old: true,
+                            chain: b.chain,
+                            position: b.position,
+                            cell,
+                        };
+                        facts.wrong_half.push((place, mark));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Holds what the descriptor says against the type.
+    fn descriptor(&self, key_type: &KeyType, image: &MapImage<'_>) -> TypeFacts {
+        let mut out = TypeFacts {
+            addr: key_type.descriptor,
+            hasher: key_type.hasher.clone(),
+            ..TypeFacts::default()
+        };
+        let (Some(at), Some(bound)) = (key_type.descriptor, self.map_type) else {
+            return out;
+        };
+        let Ok(bytes) = self.mem.bytes(at, bound.size) else {
+            return out;
+        };
+        let read = |name: &str| {
+            let f = bound.field(name)?;
+            self.mem
+                .abi
+                .uint(&bytes, usize::try_from(f.off).ok()?, f.size)
+        };
+        let slots = &image.slots;
+        let classic = matches!(image.body, Body::Classic(_));
+        // Source: `internal/abi/map.go` (`map_noswiss.go`, `map_swiss.go`), the flags of `MapType`.
+        let bits: u64 = if classic { 0b11 } else { 0b1100 };
+        let (key_bit, elem_bit) = if classic { (1, 2) } else { (4, 8) };
+        let flags = read("Flags");
+        let indirect = u64::from(slots.indirect_key)
+            .saturating_mul(key_bit)
+            .saturating_add(u64::from(slots.indirect_elem).saturating_mul(elem_bit));
+        for (field, claimed, found) in [
+            ("KeySize", read("KeySize"), slots.key_size),
+            ("ValueSize", read("ValueSize"), slots.elem_size),
+            ("BucketSize", read("BucketSize"), slots.size),
+            ("GroupSize", read("GroupSize"), slots.size),
+            ("Flags", flags.map(|f| f & bits), indirect),
+        ] {
+            out.wrong.extend(
+                claimed
+                    .filter(|c| *c != found)
+                    .map(|claimed| (field, claimed, found)),
+            );
+        }
+        // Source: the same, `MapReflexiveKey`.
+        out.reflexive = flags.filter(|_| classic).map(|f| f & 4 != 0);
+        out
+    }
+}
+
+/// The seed of a map's hashes.
+fn seed_of(image: &MapImage<'_>) -> Option<u64> {
+    match &image.body {
+        Body::Classic(c) => Some(u64::from(c.hmap.hash0)),
+        Body::Swiss(s) => Some(s.map.seed),
+        Body::Unreadable => None,
+    }
+}
+
+/// Whether equal keys at these places would have been found by one lookup: same chain, or same table.
+fn is_together(a: Place, b: Place) -> bool {
+    match (a, b) {
+        (
+            Place::Cell {
+                old: o, chain: c, ..
+            },
+            Place::Cell { old, chain, .. },
+        ) => (o, c) == (old, chain),
+        (Place::Slot { dir: d, .. }, Place::Slot { dir, .. }) => d == dir,
+        _ => false,
+    }
+}
+
+impl MapImage<'_> {
+    /// The tophash or control byte that an entry of this hash has.
+    pub fn mark_of(&self, hash: u64) -> u8 {
+        match &self.body {
+            Body::Classic(_) => place::tophash(self.abi, hash),
+            Body::Swiss(_) | Body::Unreadable => place::h2(hash),
+        }
+    }
+}
