@@ -258,7 +258,7 @@ impl<'a> KeyReader<'_, '_, 'a> {
                 .uint(&bytes, usize::try_from(f.off).ok()?, f.size)
         };
         let slots = &image.slots;
-        let classic = matches!(image.body, Body::Classic(_));
+        let classic = bound.field("BucketSize").is_some();
         // Source: `internal/abi/map.go` (`map_noswiss.go`, `map_swiss.go`), the flags of `MapType`.
         let bits: u64 = if classic { 0b11 } else { 0b1100 };
         let (key_bit, elem_bit) = if classic { (1, 2) } else { (4, 8) };
