@@ -46,16 +46,17 @@ def begins(place, part):
 
 
 def explained(causes, damage):
-    """right: the class, and the very bytes; class: only that; wrong; none: nothing said."""
+    """What the most probable causes say. right: the class, and the very bits; class: only that; wrong; none: nothing said."""
     expect = damage.more.get("expect", ["bit-flip"])
-    fits = [c for c in causes if c["class"] in expect]
+    most = max((c.get("probability") or 0 for c in causes), default=0)
+    fits = [c for c in causes if c["class"] in expect and (c.get("probability") or 0) == most]
     if not fits:
         return "wrong" if causes else "none"
     return "right" if any(names(w, damage) for c in fits for w in c.get("words") or []) else "class"
 
 
 def names(word, damage):
-    """Whether a word of a cause is the damaged one; of a flip it has to say what stood there, too."""
+    """Whether a word of a cause is the damaged one; of a flip it has to name the bit, or what stood there, too."""
     if not word.get("addr"):
         return False
     addr, size = int(word["addr"], 16), word.get("size") or 8
@@ -64,6 +65,7 @@ def names(word, damage):
         return False
     if "bit" not in damage.more:
         return True
-    would_be = word.get("would_be")
-    mem = damage.case.mem
+    if word.get("bit") is not None:
+        return 8 * addr + word["bit"] == 8 * mine + damage.more["bit"]
+    mem, would_be = damage.case.mem, word.get("would_be")
     return would_be is not None and mem.has(addr, size) and int(would_be, 16) == mem.uint(addr, size)

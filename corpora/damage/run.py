@@ -112,7 +112,7 @@ def run_batch(case, batch, path):
             located=judge.located(mine, d.word), explained=judge.explained(causes, d),
             findings=[[f["rule"], f["severity"], f["where"]] for f in mine[:12]],
             unknown_rules=after.unknown.get(d.map.addr, {}).get("rules", []),
-            causes=[{k: c.get(k) for k in ("class", "probability", "text", "words")} for c in causes],
+            causes=[{k: c.get(k) for k in ("class", "probability", "text", "words")} for c in causes[:6]],
             others=["0x%x" % a for a in spill], maps_found=after.total - case.before.total,
         ))
     return out

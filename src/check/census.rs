@@ -75,7 +75,8 @@ impl KeyCensus {
             )
         });
         let none_fits = (out.known >= 2 && out.wrong == out.known)
-            || (out.known >= 2 * ENOUGH && out.wrong >= out.known / 8 * 7);
+            || (out.known >= ENOUGH.saturating_mul(2)
+                && out.wrong >= out.known.saturating_sub(out.known / 8));
         out.judged = match image.keys.state {
             // Where the storage itself is in doubt, so is whatever was taken for keys in it.
             HashState::Proven if none_fits && !all => Judged::Unknown,
@@ -114,8 +115,8 @@ impl ZeroWords {
             self.close();
             self.at = Some((dir, group));
         }
-        self.zeros += u32::from(mark == 0);
-        self.misfits += u32::from(mark == 0 && !fits);
+        self.zeros = self.zeros.saturating_add(u32::from(mark == 0));
+        self.misfits = self.misfits.saturating_add(u32::from(mark == 0 && !fits));
     }
 
     fn close(&mut self) {

@@ -38,6 +38,7 @@ pub static RULES: &[Rule] = &[
         breaks: "Nothing by itself: the runtime ignores the other bits. Since no Go code can set them, the byte was \
             written by something else, and its neighbours `B` and `noverflow` may have been hit too.",
         innocent: "None.",
+        example: "flags: claimed 0x40, found bits 0x40, which mean nothing",
         check: check_flags,
     },
     Rule {
@@ -55,6 +56,7 @@ pub static RULES: &[Rule] = &[
             make the object larger than 2^B buckets, but never twice as large. `hashGrow` raises `B` before it \
             replaces the array, with the write flag set. A bucket on a stack is always alone, so B must be 0 there. \
             When this rule is broken, rules on buckets and entries are undecided.",
+        example: "B: claimed 5: 32 buckets, found an object of 2688 bytes, room for 18 buckets",
         check: check_b,
     },
     Rule {
@@ -70,6 +72,7 @@ pub static RULES: &[Rule] = &[
         innocent: "`makemap` sets `B` before it allocates the array, without the write flag, so nil `buckets` with \
             a `B` above 0 is accepted while every other field is still zero. The first bucket of a map that does not \
             escape lies on the stack.",
+        example: "buckets: claimed an array at 0xc0000f7590, found 144 bytes into an object of 5376 bytes at 0xc0000f7500",
         check: check_buckets,
     },
     Rule {
@@ -82,6 +85,7 @@ pub static RULES: &[Rule] = &[
         breaks: "The next grow takes the number of old buckets to be twice what it is and evacuates past the end of \
             the old array. Causes: racing writers, a stray write, a flipped bit.",
         innocent: "`hashGrow` sets the flag before `oldbuckets`, with the write flag set; such a map is not judged.",
+        example: "flags: claimed 0x08: sameSizeGrow, found oldbuckets is nil: no grow is under way",
         check: check_growflag,
     },
     Rule {
@@ -96,6 +100,7 @@ pub static RULES: &[Rule] = &[
             `oldbuckets` or `B` was changed by something other than `hashGrow`.",
         innocent: "The old array has its own preallocated overflow buckets behind the main ones and is rounded to a \
             size class; neither makes it twice as large. It is undecided when `B` itself is in doubt.",
+        example: "oldbuckets: claimed 8 old buckets (B is 4), found an object of 640 bytes, room for 4 buckets",
         check: check_oldsize,
     },
     Rule {
@@ -111,6 +116,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Old buckets at or above `nevacuate` may be evacuated already, since each write also evacuates the \
             bucket it needs. After a grow the field keeps its last value, so it means nothing in a map that does not \
             grow.",
+        example: "oldbuckets[9]: claimed evacuated: nevacuate is 15, found not evacuated, 3 live cells",
         check: check_nevac,
     },
     Rule {
@@ -124,6 +130,7 @@ pub static RULES: &[Rule] = &[
             by something other than the map code, or writers raced.",
         innocent: "The runtime grows at 6.5 entries per bucket (6.0 in go1.21), but not while a grow to the same \
             size is under way, and a clone of such a map starts just as full; both stay below 8.",
+        example: "B: claimed 0: 1 buckets, found 12 live entries, more than 8 a bucket",
         check: check_load,
     },
 ];

@@ -36,6 +36,7 @@ pub static RULES: &[Rule] = &[
         innocent: "A chain counts as evacuated by the first cell of its main bucket alone, and the runtime marks that \
             cell first, so the rule holds in the middle of a write as well. When most cells of a chain are marked and only the first is \
             not, the first cell is named instead of all the others.",
+        example: "buckets[2].cell[0]: claimed 0x03: evacuated, found a cell of the current array",
         check: check_toprange,
     },
     Rule {
@@ -51,6 +52,7 @@ pub static RULES: &[Rule] = &[
         innocent: "After evacuation the key and elem area and the overflow pointer of the main bucket may be \
             cleared, so that the chain is only one bucket long; the tophash bytes stay. When only the first cell is \
             marked and most others are not, the first cell alone is named.",
+        example: "oldbuckets[0].cell[1]: claimed 0x77, found a cell of an evacuated chain: possible are 0x02, 0x03 and 0x04",
         check: check_evacall,
     },
     Rule {
@@ -65,6 +67,7 @@ pub static RULES: &[Rule] = &[
             flipped bit, or a sameSizeGrow flag that was set later.",
         innocent: "Where buckets hold pointers the keys of evacuated cells may be cleared, and NaN keys go to either half \
             by chance; neither is looked at.",
+        example: "oldbuckets[0].cell[4]: claimed 0x02: moved to the lower half, found its key hashes to the upper half",
         check: check_evacside,
     },
     Rule {
@@ -79,6 +82,7 @@ pub static RULES: &[Rule] = &[
             Typical for a goroutine that wrote with a stale view of the map, or for a stray write.",
         innocent: "None outside of a write: a new array comes zeroed from the allocator and is not touched earlier. \
             Old buckets that another rule already names are skipped.",
+        example: "buckets[15]: claimed untouched: oldbuckets[15] is not evacuated, found 1 live cells, first byte that is not zero at 0",
         check: check_unevacdst,
     },
     Rule {
@@ -93,6 +97,7 @@ pub static RULES: &[Rule] = &[
             inserts, a tophash that was zeroed by a stray write or changed by a flipped bit.",
         innocent: "A delete fills the marks backwards from the end of the chain with the write flag set. Evacuated \
             old chains have no such marks and are skipped.",
+        example: "buckets[0].cell[7]: claimed 0x00: nothing follows in the chain, found 1 later cells are in use",
         check: check_rest,
     },
     Rule {
@@ -107,6 +112,7 @@ pub static RULES: &[Rule] = &[
             shows racing deletes, or a live tophash that was changed to 1, which loses the entry.",
         innocent: "A delete in progress passes through this state with the write flag set. The end of a chain that \
             could not be read to its end is not judged.",
+        example: "buckets[0].cell[4]: claimed 0x01: something live follows, found nothing live follows in the chain",
         check: check_one,
     },
 ];

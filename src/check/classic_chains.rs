@@ -40,6 +40,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Evacuation may clear the overflow pointer of an old main bucket, which only shortens the chain. \
             Chains longer than badmap follows, and buckets that are not in the core, make the rule undecided. A \
             pointer to the start of the array is the affair of CL-OVFPTR.",
+        example: "buckets[1]: claimed overflow bucket at 0x123456789000, found not mapped in the process",
         check: check_chain,
     },
     Rule {
@@ -53,6 +54,7 @@ pub static RULES: &[Rule] = &[
         breaks: "The chain runs on into bucket 0: lookups see foreign entries and evacuation copies them twice. \
             Typical for two goroutines that took the last preallocated bucket at once.",
         innocent: "The last unused preallocated bucket carries the mark rightly; it is in no chain.",
+        example: "buckets[3]: claimed overflow bucket at 0xc0000f7500, found the start of the array: the end mark of an unused bucket",
         check: check_ovfptr,
     },
     Rule {
@@ -67,6 +69,7 @@ pub static RULES: &[Rule] = &[
             added one to the same chain.",
         innocent: "Deletes never unlink overflow buckets. While a bucket is being added the counter is one ahead, \
             with the write flag set. The chains of `oldbuckets` do not count.",
+        example: "noverflow: claimed 6, found 4 overflow buckets",
         check: check_noverflow,
     },
     Rule {
@@ -82,6 +85,7 @@ pub static RULES: &[Rule] = &[
             lost overflow buckets.",
         innocent: "The counter is a random sample, so the rule proves nothing; samples below 64 are not judged from \
             below.",
+        example: "noverflow: claimed 900, found 310 overflow buckets, about 155 expected",
         check: check_noverflow2,
     },
 ];

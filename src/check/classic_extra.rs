@@ -37,6 +37,7 @@ pub static RULES: &[Rule] = &[
             at once, or for a stray write.",
         innocent: "Starting an iteration over a map without pointers creates an empty list. While a bucket is being \
             added the list is one ahead of the chain, with the write flag set.",
+        example: "extra.overflow: claimed 3 buckets in the list at 0xc000014018, found 4 in the chains",
         check: check_extra,
     },
     Rule {
@@ -53,6 +54,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Below B = 4 nothing is preallocated. `makemap` allocates `extra` after the array, so a new map may \
             have no nextOverflow yet. With the address sanitizer the object is larger than the array; what lies \
             behind the bucket with the end mark is not looked at.",
+        example: "extra.nextOverflow: claimed 0xc000123c98, found no bucket from 64 to 71 of the array begins there",
         check: check_nextovf,
     },
     Rule {
@@ -65,6 +67,7 @@ pub static RULES: &[Rule] = &[
         breaks: "The next grow stops the program with `fatal error: oldoverflow is not nil`. Causes: racing writers \
             that ended a grow twice, or `oldbuckets` or `extra` overwritten.",
         innocent: "The end of a grow clears `oldbuckets` first and the list next, with the write flag set.",
+        example: "extra.oldoverflow: claimed 0xc000014030, found nil is right: the map does not grow",
         check: check_oldextra,
     },
 ];

@@ -40,6 +40,7 @@ pub static RULES: &[Rule] = &[
         innocent: "A map and its own iterators, or its own old array, may share storage; only different headers are \
             compared. `maps.Clone` from go1.25 copies the header first and the storage next, in a copy that nobody \
             but the cloning goroutine can reach.",
+        example: "buckets: claimed storage of its own at 0xc000068480, found the map at 0xc00017e090 leads there too",
         check: check_shared,
     },
     Rule {
@@ -55,6 +56,7 @@ pub static RULES: &[Rule] = &[
             negative number is what unsynchronised deletes leave behind; a huge one comes from a stray write or a \
             flipped bit.",
         innocent: "None. No operation lets the number leave this range even for a moment.",
+        example: "count: claimed -1, found possible are 0 to 2^48",
         check: check_len,
     },
     Rule {
@@ -74,6 +76,7 @@ pub static RULES: &[Rule] = &[
             goroutine in `runtime.mapclone2`. In a growing classic map the entries of old buckets that were not \
             evacuated count too. Where a mark has no meaning or part of the storage is missing or in doubt, the \
             rule is undecided.",
+        example: "used: claimed 63 entries, found 64 live entries",
         check: check_count,
     },
     Rule {
@@ -91,6 +94,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Evacuated cells of a growing classic map may keep or lose their bytes and are not looked at. \
             Compiled code stores the elem after the map function has returned, so a race between that store and a \
             delete leaves such bytes; it is a race, but one that damages nothing else.",
+        example: "buckets[0].cell[0]: claimed a slot without an entry, found elem bytes that are not zero",
         check: check_free_elem,
     },
     Rule {
@@ -105,6 +109,7 @@ pub static RULES: &[Rule] = &[
             something besides the map code wrote to the slot or to its mark byte.",
         innocent: "Words that are not pointers are never cleared: old integers stay, and a string key deleted from \
             a classic map keeps its length. Evacuated cells of a growing classic map are not looked at.",
+        example: "buckets[0].cell[1]: claimed a slot without an entry, found pointers in the key that are not zero",
         check: check_free_key,
     },
 ];

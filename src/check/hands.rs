@@ -27,6 +27,7 @@ pub static RULES: &[Rule] = &[
         innocent: "A goroutine that was stopped inside the write, by a signal, a throw or for the garbage collector, is \
             still on its stack. The rule only speaks when every stack was walked to its end and the map of every map \
             operation on them is known. The map is then judged like one that nobody writes.",
+        example: "flags: claimed a goroutine is writing the map, found no goroutine is inside a function that writes it",
         check: check_writer,
     },
     Rule {
@@ -42,6 +43,7 @@ pub static RULES: &[Rule] = &[
             faults. The runtime notices some of it and stops with `fatal error: concurrent map writes`.",
         innocent: "Only goroutines whose frames of a map operation hold this map's address count. One that has the map in an \
             outer frame, or is at work on another map of the same type, does not. Two readers are no danger.",
+        example: "flags: claimed one goroutine at work: goroutine 18 in runtime.mapassign_fast64, found goroutine 21 in runtime.mapassign_fast64 too",
         check: check_twowriters,
     },
 ];

@@ -37,6 +37,7 @@ pub static RULES: &[Rule] = &[
         innocent: "A map that does not escape has its header on the goroutine's stack; that is accepted, and so \
             are headers in the data of the binary and in memory that is not Go's. A variable that is no longer in \
             use can hold a pointer to a map that was freed: check how the map was found before blaming the program.",
+        example: "header: claimed a map header of 48 bytes at 0xc000012030, found in a free slot of 48 bytes at 0xc000012030",
         check: check_ptr,
     },
     Rule {
@@ -53,6 +54,7 @@ pub static RULES: &[Rule] = &[
         innocent: "While a key is inserted the pointers are stored one after the other; such a map has its write \
             flag set and is not judged. A `maps.Clone` in progress up to go1.23 fills the copy without any flag: \
             look for a goroutine in `runtime.mapclone2` before trusting this finding.",
+        example: "buckets[0].cell[2]: claimed the key at 0x123456789000, found no live heap object of its size",
         check: check_indirect,
     },
     Rule {
@@ -70,6 +72,7 @@ pub static RULES: &[Rule] = &[
             slots without an entry are not looked at. Compiled code stores the elem after the map function has \
             returned, length first, pointer second, so a goroutine stopped in between leaves one elem with a length \
             and a nil pointer: a single such elem in a map is accepted.",
+        example: "group.slot[1]: claimed a string of -9223372036854775803 bytes at 0xc0000832d8 (byte 0 of the key), found a negative length",
         check: check_strptr,
     },
     Rule {
@@ -86,6 +89,7 @@ pub static RULES: &[Rule] = &[
         innocent: "An entry that was inserted but whose elem is not stored yet holds a nil interface, and one that \
             was stopped between the two stores of its elem a type without a value; both are accepted. Types made at \
             run time by `reflect` live in the heap and are valid type descriptors.",
+        example: "buckets[1].cell[0]: claimed an interface of type 0x123456789000 (byte 0 of the key), found no type descriptor and no itab",
         check: check_iface,
     },
     Rule {
@@ -101,6 +105,7 @@ pub static RULES: &[Rule] = &[
             collector in a uintptr and came back, an object freed too early, a stray write or a flipped bit in the slot.",
         innocent: "Pointers to types that never lie on the heap count as integers. Maps that the collector itself has given \
             up are not judged. Pointers into stacks, into the binary and to C memory are accepted.",
+        example: "group.slot[3]: claimed a pointer to 0xc000123450 (byte 0 of the elem), found in a free slot of 16 bytes at 0xc000123450",
         check: check_ptrvalid,
     },
     Rule {
@@ -114,6 +119,7 @@ pub static RULES: &[Rule] = &[
             memory that was unmapped since.",
         innocent: "Numbers below 4096, which programs use as marks, and `unsafe.Pointer`, which may hold anything by \
             agreement, are not looked at. A dangling pointer to C memory that nobody follows is legal.",
+        example: "group.slot[3]: claimed a pointer to 0x123456789000 (byte 0 of the elem), found memory that is not mapped",
         check: check_ptrwild,
     },
     Rule {
@@ -130,6 +136,7 @@ pub static RULES: &[Rule] = &[
             between map types through `unsafe`.",
         innocent: "Storage on a stack or outside the heap is in no books. Up to go1.21, and for objects that are small or \
             without pointers, no type was recorded, and nothing is claimed about it.",
+        example: "dirPtr: claimed storage without pointers at 0xc0000b8198, found the allocator made it with pointers",
         check: check_heaptype,
     },
 ];

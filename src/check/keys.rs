@@ -33,6 +33,7 @@ pub static RULES: &[Rule] = &[
             read-only memory, so this is the sign of a binary that does not belong to the core, or of a descriptor \
             that a program made by itself; in types made by `reflect` a stray write.",
         innocent: "None. Where there is no descriptor, or it is not in the core, nothing is claimed.",
+        example: "type: claimed GroupSize 136 in the type's descriptor, found 200, by the key and elem types",
         check: check_type,
     },
     Rule {
@@ -48,6 +49,7 @@ pub static RULES: &[Rule] = &[
             read-only memory for compiled types; see MAP-TYPE.",
         innocent: "Hash functions are recognised by the names the linker keeps, in stripped binaries too. In a Go that \
             badmap does not know, a name it has never seen makes no finding.",
+        example: "type: claimed a hash function for the key type, found 0x123456789000, where no function begins",
         check: check_hasher,
     },
     Rule {
@@ -61,6 +63,7 @@ pub static RULES: &[Rule] = &[
             are written once at start, so a stray write hit them.",
         innocent: "Only maps with entries are named: in others nothing was hashed. Before `alginit` has run there is no \
             map with entries.",
+        example: "aeskeysched: claimed random bytes, found all zero",
         check: check_globalkey,
     },
     Rule {
@@ -80,6 +83,7 @@ pub static RULES: &[Rule] = &[
         innocent: "A key with a NaN in it has a new hash each time it is hashed, and is left out. Fast paths store the \
             mark before the key while they insert, with the write flag set. If the whole type is hashed unlike badmap \
             believes, no key of any of its maps fits: unless other maps have proven the hash, the rule is undecided.",
+        example: "buckets[2].cell[0]: claimed tophash 0x89, found its key hashes to 0xe2, bucket 3",
         check: check_keyhash,
     },
     Rule {
@@ -95,6 +99,7 @@ pub static RULES: &[Rule] = &[
             a change of its bytes.",
         innocent: "NaN keys are never equal. Keys are compared within one chain or one table, where a lookup would meet \
             both; an equal key elsewhere stands in a place that its hash does not lead to, and is named for that.",
+        example: "buckets[0].cell[1]: claimed the only entry of its key, found buckets[0].cell[0]: the key there is the same",
         check: check_dup,
     },
     Rule {
@@ -106,6 +111,7 @@ pub static RULES: &[Rule] = &[
         source: "`runtime/alg.go`, `f64hash` and `f64equal`, all versions: both zeros are one key and have one hash.",
         breaks: "As MAP-DUP; it is told apart because such keys look different in a listing.",
         innocent: "None: NaN aside, keys that differ only in the sign of zeros are equal.",
+        example: "group.slot[2]: claimed the only entry of its key, found group.slot[0]: the key there differs only in the sign of a zero",
         check: check_negzero,
     },
     Rule {
@@ -120,6 +126,7 @@ pub static RULES: &[Rule] = &[
             which is the affair of an unsafe cast between map types.",
         innocent: "Only classic maps have the flag. Keys that may hold a NaN (floats, complex numbers, interfaces) have \
             it clear.",
+        example: "buckets[0].cell[3]: claimed a key that equals itself, found a NaN in the key",
         check: check_keyeq,
     },
 ];

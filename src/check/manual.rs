@@ -20,7 +20,7 @@ broken, is *undecided*: the map cannot be called sound then.
 ";
 
 /// The manual of one rule: a headline, then one paragraph each for what must hold, where that follows
-/// from, what a breach means and what looks like one. Markdown; lines are not wrapped.
+/// from, what a breach means and what looks like one, and an example. Markdown; lines are not wrapped.
 pub fn manual(rule: &Rule) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -40,7 +40,8 @@ fn write_manual(text: &mut String, rule: &Rule) -> std::fmt::Result {
     writeln!(text, "\nSource: {}", rule.source)?;
     writeln!(text, "\nWhen broken: {}", rule.breaks)?;
     writeln!(text, "\nInnocent states: {}", rule.innocent)?;
-    writeln!(text, "\nDuring a write: {}", during_write(rule))
+    writeln!(text, "\nDuring a write: {}", during_write(rule))?;
+    writeln!(text, "\nExample of a finding: `{}`", rule.example)
 }
 
 fn scope(scope: Scope) -> &'static str {

@@ -38,6 +38,7 @@ pub static RULES: &[Rule] = &[
             its tophash happens to stay the same; a damaged overflow pointer hangs a chain on a foreign bucket.",
         innocent: "NaN keys stand anywhere. Keys that do not even hash to their tophash are named by MAP-KEYHASH. For \
             Swiss maps the same is proven by SW-DIRBITS and SW-REACH.",
+        example: "buckets[0].overflow[1].cell[0]: claimed bucket 0, found its key hashes to bucket 7",
         check: check_place,
     },
     Rule {
@@ -51,6 +52,7 @@ pub static RULES: &[Rule] = &[
         breaks: "A lookup goes to another table, so the entry cannot be found although a range yields it. Typical for \
             an insert into a table that another goroutine was splitting.",
         innocent: "NaN keys stand anywhere. While the directory itself is in doubt the rule is undecided.",
+        example: "dir[0].table.groups[3].slot[5]: claimed the table of dir[0], found its key hashes to dir[2]",
         check: check_dirbits,
     },
     Rule {
@@ -67,6 +69,7 @@ pub static RULES: &[Rule] = &[
             was changed to empty does it to all entries behind it.",
         innocent: "Slots marked as deleted do not stop a lookup; a delete only leaves an empty slot in a group that had \
             one already. NaN keys stand anywhere. A small map has no such way.",
+        example: "dir[0].table.groups[5].slot[0]: claimed found from group 3, found group 4 on the way there has an empty slot",
         check: check_reach,
     },
     Rule {
@@ -80,6 +83,7 @@ pub static RULES: &[Rule] = &[
         breaks: "Eight entries appear that nobody inserted, with whatever bytes the group holds as keys; inserts run past \
             the group. The usual cause is memory that was cleared, or taken from the allocator and not set up.",
         innocent: "Eight keys of one group share H2 = 0 by chance once in 2^56.",
+        example: "dir[0].table.groups[0]: claimed 0: eight entries of H2 0, found keys that hash to something else",
         check: check_ctrlzero,
     },
 ];

@@ -59,6 +59,8 @@ pub struct Rule {
     pub breaks: &'static str,
     /// Innocent states that look alike, and how they are told apart.
     pub innocent: &'static str,
+    /// A finding as `check` prints it: place, what is claimed, what was found.
+    pub example: &'static str,
     /// The check: a pure function of the image.
     pub check: fn(&Subject<'_, '_>, &mut Verdicts),
 }

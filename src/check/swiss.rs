@@ -40,6 +40,7 @@ pub static RULES: &[Rule] = &[
             header.",
         innocent: "None. A map whose `writing` is not 0 counts as being written, so the rules that need not hold \
             during a write are not applied to it.",
+        example: "writing: claimed 0x02, found possible are 0 and 1",
         check: check_writing,
     },
     Rule {
@@ -55,6 +56,7 @@ pub static RULES: &[Rule] = &[
         innocent: "`NewMap` fills in the depth fields before it stores the directory, without the write flag: a map \
             without entries and without a directory may have them, and one stopped between the stores of `dirPtr` \
             and `dirLen` makes this rule undecided. When `dirLen` is wrong, rules on tables are undecided.",
+        example: "dirLen: claimed 3, found globalDepth 0: 2^0 entries",
         check: check_dirlen,
     },
     Rule {
@@ -69,6 +71,7 @@ pub static RULES: &[Rule] = &[
             runs past the directory and faults. Causes: racing writers, a stray write, a flipped bit.",
         innocent: "A map that `NewMap` is still building has both fields set and no directory yet. A map with a \
             directory of one table has depth 0 and shift 64, not 0. A wrong `globalDepth` is named by SW-DIRLEN.",
+        example: "globalShift: claimed 63, found 64: globalDepth is 0",
         check: check_shift,
     },
     Rule {
@@ -84,6 +87,7 @@ pub static RULES: &[Rule] = &[
             write, memory freed too early, a flipped bit in a pointer.",
         innocent: "Rounding to a size class makes objects larger than needed. What is not in the core makes the rule \
             undecided.",
+        example: "dir[1]: claimed a table, found nil",
         check: check_dirobj,
     },
     Rule {
@@ -99,6 +103,7 @@ pub static RULES: &[Rule] = &[
             Causes: a stray write, a flipped bit, a race with the growth to a table.",
         innocent: "All eight slots may be full. A map that does not escape has its group on the stack. Whether the \
             number of full slots is right is the affair of MAP-COUNT.",
+        example: "group.slot[6]: claimed 0xfe: deleted, found a small map, whose deleted slots become empty",
         check: check_small,
     },
 ];

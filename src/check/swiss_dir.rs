@@ -28,6 +28,7 @@ pub static RULES: &[Rule] = &[
             entries of other tables. Typical for two goroutines that grew or split tables at once.",
         innocent: "A grow replaces the entries one by one with the write flag set. A stale table (index -1) is named \
             by SW-STALE and a depth that is too large by SW-DEPTH, not here.",
+        example: "dir[0].table.localDepth: claimed 1: 1 entries, found dir[0..2] lead to it",
         check: check_run,
     },
     Rule {
@@ -41,6 +42,7 @@ pub static RULES: &[Rule] = &[
             Typical for two goroutines growing the same table.",
         innocent: "An iterator may hold a stale table, but the directory does not. During a split the new tables have \
             index -1 until they are installed, with the write flag set.",
+        example: "dir[0].table.index: claimed -1: replaced, found dir[0] still leads to it",
         check: check_stale,
     },
     Rule {
@@ -54,6 +56,7 @@ pub static RULES: &[Rule] = &[
         breaks: "The number of directory entries of the table comes out as nonsense, and the next grow of it writes \
             outside of its run. Causes: racing splits, a stray write, a flipped bit.",
         innocent: "None outside of a write.",
+        example: "dir[0].table.localDepth: claimed 5, found the directory has depth 0",
         check: check_depth,
     },
 ];

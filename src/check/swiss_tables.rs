@@ -42,6 +42,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Tables that come from a size hint may be smaller than 1024 although the map has several. The array \
             may be larger than needed by the rounding to a size class. When this rule is broken for a table, the \
             other rules do not look into it.",
+        example: "dir[0].table.capacity: claimed 128, found lengthMask 7: 64 slots",
         check: check_cap,
     },
     Rule {
@@ -55,6 +56,7 @@ pub static RULES: &[Rule] = &[
             tricks of the machine, and the entry in it may be lost. No code writes such a byte, so a stray write or \
             a flipped bit did.",
         innocent: "None, not even during a write. Rules that count slots are undecided where such a byte stands.",
+        example: "dir[0].table.groups[2].slot[5]: claimed 0xc1, found possible are 0x80, 0xfe and 0x00 to 0x7f",
         check: check_ctrl,
     },
     Rule {
@@ -69,6 +71,7 @@ pub static RULES: &[Rule] = &[
             MAP-COUNT is broken as well.",
         innocent: "Inserts and deletes change byte and counter one after the other, with the write flag set. The sum \
             over all tables is compared with the header by MAP-COUNT.",
+        example: "dir[0].table.used: claimed 62 entries, found 61 full slots",
         check: check_used,
     },
     Rule {
@@ -84,6 +87,7 @@ pub static RULES: &[Rule] = &[
             end; too small, and it grows too early. Typical for racing inserts or deletes.",
         innocent: "Deleted slots that were pruned (from go1.25) count as empty again. If `used` and the number of full \
             slots differ, which SW-USED names, agreement with either of them is enough here.",
+        example: "dir[0].table.growthLeft: claimed 48, found 47: 112 - 64 full - 1 deleted slots",
         check: check_growth,
     },
     Rule {
@@ -97,6 +101,7 @@ pub static RULES: &[Rule] = &[
         breaks: "With no empty slot at all, a lookup of a key that is not in the map never ends: the thread hangs at \
             full load. With too few, probing gets slow. Typical for racing inserts.",
         innocent: "A small map, which has no table, may be full.",
+        example: "dir[0].table: claimed at least 2 of 16 slots empty, found 0 empty slots",
         check: check_empty,
     },
     Rule {
@@ -111,6 +116,7 @@ pub static RULES: &[Rule] = &[
             any more. Causes: racing deletes, a control byte changed by a stray write.",
         innocent: "Pruning turns the deleted slots of a group into empty ones one by one, with the write flag set. \
             Groups with a byte that SW-CTRL names are skipped.",
+        example: "dir[0].table.groups[0]: claimed empty or deleted slots, not both, found 3 empty and 1 deleted slots",
         check: check_nomix,
     },
     Rule {
@@ -125,6 +131,7 @@ pub static RULES: &[Rule] = &[
             write, a flipped bit, racing deletes.",
         innocent: "The flag may be set without any deleted slot left, after a grow or a pruning. In go1.24 it does not \
             exist, and deleted slots survive a clear of an empty map.",
+        example: "tombstonePossible: claimed 0: no deleted slot, found 1 deleted slots",
         check: check_tomb,
     },
 ];

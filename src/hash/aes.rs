@@ -73,8 +73,8 @@ fn covering(n: usize, blocks: usize) -> impl Iterator<Item = usize> {
 /// Blocks that hash `n` bytes at once, for 17 to 128 bytes.
 fn block_count(n: usize) -> usize {
     match n {
-        ..=32 => 2,
-        ..=64 => 4,
+        0..=32 => 2,
+        33..=64 => 4,
         _ => 8,
     }
 }
@@ -131,8 +131,8 @@ pub(crate) mod amd64 {
         };
         match n {
             0 => low(xor_all(seeds(1).map(|s| round(s, s)))),
-            ..=16 => low(xor_all(seeds(1).map(|s| finish(xor(block_at(p, 0), s))))),
-            ..=128 => {
+            1..=16 => low(xor_all(seeds(1).map(|s| finish(xor(block_at(p, 0), s))))),
+            17..=128 => {
                 let blocks = block_count(n);
                 low(xor_all(
                     seeds(blocks)
@@ -191,8 +191,8 @@ pub(crate) mod i386 {
         };
         match n {
             0 => low32(xor_all(seeds(1).map(|s| round(s, s)))),
-            ..=16 => low32(xor_all(seeds(1).map(|s| finish(xor(block_at(p, 0), s))))),
-            ..=64 => {
+            1..=16 => low32(xor_all(seeds(1).map(|s| finish(xor(block_at(p, 0), s))))),
+            17..=64 => {
                 let blocks = block_count(n);
                 low32(xor_all(
                     seeds(blocks)
@@ -271,7 +271,7 @@ pub(crate) mod arm64 {
         let ended = |x: Block, s: Block| unmixed(mixed(mixed(x, s), s), s);
         match n {
             0 => low(xor_all(seeds(1))),
-            ..=16 => {
+            1..=16 => {
                 let data = if n == 16 { block_at(p, 0) } else { gathered(p) };
                 let x = xor_all(seeds(1).map(|s| {
                     if era.last_mix {
@@ -282,7 +282,7 @@ pub(crate) mod arm64 {
                 }));
                 low(x)
             }
-            ..=128 => {
+            17..=128 => {
                 let blocks = block_count(n);
                 low(xor_all(
                     seeds(blocks)

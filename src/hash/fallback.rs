@@ -57,11 +57,11 @@ impl Mix64 {
         let mut s = seed ^ k0;
         let (a, b) = match n {
             0 => return s,
-            ..=3 => (three(p), 0),
+            1..=3 => (three(p), 0),
             4 => (self.r4(p, 0), self.r4(p, 0)),
-            ..=7 => (self.r4(p, 0), self.r4(p, n - 4)),
+            5..=7 => (self.r4(p, 0), self.r4(p, n - 4)),
             8 => (self.r8(p, 0), self.r8(p, 0)),
-            ..=16 => (self.r8(p, 0), self.r8(p, n - 8)),
+            9..=16 => (self.r8(p, 0), self.r8(p, n - 8)),
             _ => {
                 let mut rest = p;
                 if n > 48 {

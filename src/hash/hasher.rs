@@ -25,6 +25,9 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
 
+/// The first word of an interface, and whether that is a descriptor rather than an itab.
+type TypeWord = (Addr, bool);
+
 /// Knows how the keys of every map type are hashed.
 #[derive(Debug)]
 pub struct Hashers<'v, 'a> {
@@ -36,7 +39,7 @@ pub struct Hashers<'v, 'a> {
     by_signature: bool,
     untested: bool,
     by_map: Mutex<HashMap<TypeId, Arc<KeyType>>>,
-    held: Mutex<HashMap<(Addr, bool), Option<Arc<Held>>>>,
+    held: Mutex<HashMap<TypeWord, Option<Arc<Held>>>>,
     proven: OnceLock<HashSet<TypeId>>,
 }
 

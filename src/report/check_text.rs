@@ -43,7 +43,7 @@ const BROKEN: usize = 8;
 const OTHERS: usize = 3;
 
 /// Columns of a rule's id in the list of findings.
-const RULE: usize = 14;
+const RULE: usize = 15;
 
 /// A map and what the rules say of it.
 type Judged<'s> = (&'s MapRow, &'s MapVerdict);
@@ -121,6 +121,7 @@ fn write_totals(out: &mut dyn Write, survey: &Survey, t: &Totals, style: Style) 
         more.push_str(&format!(", {} mid-write", number(t.mid_write)));
     }
     write_field(out, "maps", "maps", &[line, more])?;
+    write_writers(out, survey, style)?;
     if survey.crash.kind == CrashKind::Map && t.broken == 0 && t.total > 0 {
         write_field(
             out,
@@ -131,6 +132,41 @@ fn write_totals(out: &mut dyn Write, survey: &Survey, t: &Totals, style: Style) 
                 BODY,
             ),
         )?;
+    }
+    Ok(())
+}
+
+/// The maps that are being written, and by whom if that is known: a few, all of them with `-v`.
+fn write_writers(out: &mut dyn Write, survey: &Survey, style: Style) -> io::Result<()> {
+    let writing = || {
+        survey
+            .maps
+            .iter()
+            .filter(|m| m.flags.contains(&"mid-write"))
+    };
+    let most = if style.verbose { usize::MAX } else { OTHERS };
+    for row in writing().take(most) {
+        let hands = &row.hands;
+        let who = match hands.writers.first() {
+            Some(h) => {
+                let op = h.function.rsplit('.').next().unwrap_or(&h.function);
+                format!("goroutine {} is in {op}", h.goroutine)
+            }
+            None if hands.complete => "write flag set, but by nobody".to_owned(),
+            None => "written, not known by whom".to_owned(),
+        };
+        let owner = if row.owner.is_empty() {
+            &row.ty
+        } else {
+            &row.owner
+        };
+        let line = format!("{who}: {} {owner}", row.addr);
+        write_field(out, "", "", &[style.fit(&line, BODY)])?;
+    }
+    let rest = writing().count().saturating_sub(most);
+    if rest > 0 {
+        let rest = number(u64::try_from(rest).unwrap_or(u64::MAX));
+        write_field(out, "", "", &[format!("and {rest} more are being written")])?;
     }
     Ok(())
 }

@@ -76,7 +76,7 @@ fn ask(s: &Session<'_, '_>, ty: TypeId, maps: &[&FoundMap]) -> Said {
     let Some(slots) = s.reader.slots(ty) else {
         return out;
     };
-    let mut with_keys = 0;
+    let mut with_keys = 0usize;
     for m in maps {
         let (right, all) = s.reader.sample_keys(m.addr, slots.clone(), SAMPLED_KEYS);
         if all == 0 {
@@ -88,7 +88,7 @@ fn ask(s: &Session<'_, '_>, ty: TypeId, maps: &[&FoundMap]) -> Said {
         } else {
             out.disagree = out.disagree.saturating_add(1);
         }
-        with_keys += 1;
+        with_keys = with_keys.saturating_add(1);
         if with_keys >= SAMPLED_MAPS {
             break;
         }
