@@ -444,7 +444,10 @@ impl<'a> Case<'_, '_, 'a> {
             return None;
         }
         let pointer = self.is_broken(&POINTERS);
-        let word = self.suspects.first();
+        let word = self.verdict.findings.iter().find_map(|f| {
+            let what = named_word(f)?;
+            self.suspects.iter().find(|s| s.what == what)
+        });
         let text = "a word was overwritten: no single bit of it heals the map".to_string();
         let words = word.map(|s| self.clobbered(s)).into_iter().collect();
         let p = if pointer { 0.6 } else { 0.4 };
@@ -539,6 +542,23 @@ impl<'a> Case<'_, '_, 'a> {
             size: end.saturating_sub(start.0),
         }
     }
+}
+
+/// The word that a finding is about, by the name suspects have.
+fn named_word(f: &Finding) -> Option<String> {
+    Some(match f.place {
+        Place::Header(field) => field.to_string(),
+        Place::Dir(i) => format!("dir[{i}]"),
+        Place::Table { field, .. } => format!("table.{field}"),
+        Place::Bucket { .. } => "overflow".into(),
+        Place::Group { .. } => "control word".into(),
+        Place::Cell { .. } | Place::Slot { .. } => match f.rule {
+            "SW-CTRL" => "control word".into(),
+            rule if rule.starts_with("CL-") => "tophash".into(),
+            _ if f.claimed.contains("elem") => "elem".into(),
+            _ => "key".into(),
+        },
+    })
 }
 
 /// Some bytes.

@@ -80,7 +80,9 @@ pub(crate) fn search(
                 };
                 let left = verdict.findings_total;
                 let sound = verdict.verdict != Verdict::Broken || left > 0;
-                let surer = verdict.unknown_rules.len() <= before.unknown_rules.len();
+                // A map that fewer rules are applied to is not healed by that.
+                let surer = verdict.unknown_rules.len() <= before.unknown_rules.len()
+                    && (!verdict.mid_write || before.mid_write);
                 if !sound || !surer || left > fewest || left == before.findings_total {
                     continue;
                 }

@@ -56,6 +56,12 @@ impl<'r, 'i, 'v, 'a> Suspects<'r, 'i, 'v, 'a> {
         };
         for f in &verdict.findings {
             out.add_place(f.place, plan);
+            if REFERENCES.contains(&f.rule) {
+                out.add_elem(f.place);
+            }
+            if f.rule == "CL-EXTRA" {
+                out.add_extra();
+            }
         }
         // A counter that is wrong may be right, and the mark or the other counter wrong.
         if verdict.findings.iter().any(|f| counts(f.rule)) {
@@ -92,6 +98,7 @@ impl<'r, 'i, 'v, 'a> Suspects<'r, 'i, 'v, 'a> {
                 if let Some(at) = self.bucket(old, chain, position) {
                     self.add(Some(at), 8, "tophash".into(), false);
                     self.add_key(at, u64::from(cell), plan);
+                    self.add_overflow(at);
                 }
             }
             Place::Bucket {
@@ -296,6 +303,54 @@ impl<'r, 'i, 'v, 'a> Suspects<'r, 'i, 'v, 'a> {
         }
     }
 
+    /// The words of an elem.
+    fn add_elem(&mut self, place: Place) {
+        let (record, slot) = match place {
+            Place::Cell {
+                old,
+                chain,
+                position,
+                cell,
+            } => (self.bucket(old, chain, position), cell),
+            Place::Slot { dir, group, slot } => {
+                (self.groups(dir).and_then(|g| g.record_addr(group)), slot)
+            }
+            _ => return,
+        };
+        let slots = &self.image.slots;
+        let size = slots.elem_size.min(MAX_KEY);
+        let at = record.and_then(|r| r.checked_add(slots.elem_off(u64::from(slot))));
+        if let Some(at) = at {
+            self.add_words(at, size, "elem");
+        }
+    }
+
+    /// `mapextra`, its lists and their elements.
+    fn add_extra(&mut self) {
+        let (Family::Classic { extra, .. }, Body::Classic(c)) =
+            (&self.reader.layouts.family, &self.image.body)
+        else {
+            return;
+        };
+        let word = self.image.abi.word();
+        self.add_field("extra");
+        for name in extra.names() {
+            let off = extra.off(name);
+            let at = off.and_then(|o| c.hmap.extra.checked_add(o));
+            self.add(at, word, format!("extra.{name}"), false);
+        }
+        let lists = c.extra.as_ref().map(|e| [&e.overflow, &e.oldoverflow]);
+        let mem = self.reader.program.mem;
+        for list in lists.into_iter().flatten().flatten() {
+            self.add(Some(list.addr), word, "list".into(), false);
+            self.add(list.addr.checked_add(word), word, "list len".into(), false);
+            let data = mem.read_addr(list.addr).unwrap_or_default();
+            for i in 0..list.claimed.min(16) {
+                self.add(data.element(i, word), word, "list element".into(), false);
+            }
+        }
+    }
+
     fn add_words(&mut self, at: Addr, size: u64, what: &str) {
         let word = self.image.abi.word();
         let mut off = 0;
@@ -306,6 +361,17 @@ impl<'r, 'i, 'v, 'a> Suspects<'r, 'i, 'v, 'a> {
         }
     }
 }
+
+/// Rules on what keys and elems refer to, and what free slots hold.
+const REFERENCES: [&str; 7] = [
+    "MAP-STRPTR",
+    "MAP-IFACE",
+    "MAP-INDIRECT",
+    "MAP-PTRVALID",
+    "MAP-PTRWILD",
+    "MAP-FREEELEM",
+    "MAP-FREEKEY",
+];
 
 /// Rules that compare counters with what is there.
 fn counts(rule: &str) -> bool {

@@ -24,6 +24,10 @@ use crate::maps::image::Home;
 use crate::maps::image::MapImage;
 use crate::maps::image::Place;
 use crate::maps::image::SLOTS;
+use crate::maps::image::tophash;
+
+/// Old buckets that one evacuation may move the mark by.
+const MAX_ADVANCE: u64 = 1024;
 
 /// The rules of this file.
 pub static RULES: &[Rule] = &[
@@ -108,13 +112,13 @@ pub static RULES: &[Rule] = &[
         severity: Severity::Error,
         scope: Scope::Classic,
         holds_mid_write: false,
-        statement: "While the map grows, `nevacuate` is below the number of old buckets, and every old bucket below \
-            it is evacuated.",
+        statement: "While the map grows, `nevacuate` is below the number of old buckets, every old bucket below it is \
+            evacuated, and the one it names is not.",
         source: "`runtime/map.go`, `evacuate`, `advanceEvacuationMark` and `bucketEvacuated`, up to go1.23.",
         breaks: "The grow ends too early and drops the entries of the buckets that were left out, or it never ends. \
             Causes: two goroutines evacuating at once, a stray write.",
-        innocent: "Old buckets at or above `nevacuate` may be evacuated already, since each write also evacuates the \
-            bucket it needs. After a grow the field keeps its last value, so it means nothing in a map that does not \
+        innocent: "Old buckets above `nevacuate` may be evacuated already, since each write also evacuates the bucket it \
+            needs. The mark moves on by at most 1024 at a time, so from there on the bucket it names may be, too. After a grow the field keeps its last value, so it means nothing in a map that does not \
             grow.",
         example: "oldbuckets[9]: claimed evacuated: nevacuate is 15, found not evacuated, 3 live cells",
         check: check_nevac,
@@ -309,6 +313,18 @@ fn check_nevac(s: &Subject<'_, '_>, out: &mut Verdicts) {
             mark,
             format_args!("there are {old} old buckets"),
         );
+    }
+    // The mark moves on until it meets a bucket that is not evacuated, but by no more than 1024 at a time.
+    // Source: `runtime/map.go`, `advanceEvacuationMark`.
+    if mark < MAX_ADVANCE && array.evacuated(mark) == Some(true) {
+        let first = array.main.record(mark).and_then(|b| b.first_chunk::<8>());
+        if first.is_some_and(|marks| marks.iter().all(|t| tophash::is_evacuated(*t))) {
+            out.broken(
+                Place::Header("nevacuate"),
+                mark,
+                format_args!("oldbuckets[{mark}] is evacuated already"),
+            );
+        }
     }
     let mut seen = 0u64;
     each_chain(array, |sum| {

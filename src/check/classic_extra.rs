@@ -12,8 +12,10 @@ use crate::check::rule::Scope;
 use crate::check::rule::Severity;
 use crate::check::rule::Subject;
 use crate::check::rule::Verdicts;
+use crate::check::trust::Whereabouts;
 use crate::check::trust::new_buckets;
 use crate::maps::image::BucketArray;
+use crate::maps::image::MIN_B_PREALLOC;
 use crate::maps::image::OverflowList;
 use crate::maps::image::Place;
 use crate::maps::image::Seat;
@@ -74,6 +76,31 @@ pub static RULES: &[Rule] = &[
 
 fn check_extra(s: &Subject<'_, '_>, out: &mut Verdicts) {
     let Some(c) = classic(s.image) else { return };
+    for m in &s.image.misplaced {
+        out.broken(
+            m.place,
+            format_args!("an object at {}", m.addr),
+            Whereabouts {
+                addr: m.addr,
+                home: m.home,
+            },
+        );
+    }
+    if !s.image.misplaced.is_empty() {
+        return;
+    }
+    // `makemap` stores the array first and `extra` next, before there is any entry.
+    let b = c.hmap.b;
+    if c.hmap.extra.is_nil() && b >= MIN_B_PREALLOC && c.hmap.count > 0 {
+        if new_buckets(c).sound().is_some() {
+            out.broken(
+                Place::Header("extra"),
+                "nil",
+                format_args!("B is {b}: overflow buckets were preallocated"),
+            );
+        }
+        return;
+    }
     if c.extra.is_none() && !c.hmap.extra.is_nil() {
         let at = s
             .image

@@ -14,6 +14,7 @@ use crate::maps::image::ChainFaultKind;
 use crate::maps::image::ClassicImage;
 use crate::maps::image::Gaps;
 use crate::maps::image::Hmap;
+use crate::maps::image::MIN_B_PREALLOC;
 use crate::maps::image::MapExtra;
 use crate::maps::image::OverflowBucket;
 use crate::maps::image::OverflowList;
@@ -25,9 +26,6 @@ use crate::process::memory::Memory;
 use crate::runtime::claims::Bound;
 use crate::runtime::heap::Heap;
 use std::collections::HashMap;
-
-/// Smallest B with preallocated overflow buckets. Source: `runtime/map.go`, `makeBucketArray`.
-const MIN_B_PREALLOC: u8 = 4;
 
 /// Reads classic maps.
 pub(crate) struct ClassicReader<'r, 'v, 'a> {

@@ -47,6 +47,8 @@ pub struct MapImage<'a> {
     pub hands: Hands,
     /// Storage that the allocator has in its books as something else: facts for `MAP-HEAPTYPE`.
     pub heap_types: Vec<HeapType>,
+    /// `mapextra` and its lists, where they are not what they should be: facts for `CL-EXTRA`.
+    pub misplaced: Vec<Misplaced>,
     /// What could not be read.
     pub gaps: Gaps,
 }

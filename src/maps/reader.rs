@@ -4,6 +4,7 @@
 use crate::base::addr::Addr;
 use crate::hash::hasher::Hashers;
 use crate::maps::classic::ClassicReader;
+use crate::maps::extras::misplaced;
 use crate::maps::heaptypes::heap_types;
 use crate::maps::image::Body;
 use crate::maps::image::Gaps;
@@ -91,6 +92,7 @@ impl<'v, 'a> MapReader<'v, 'a> {
             keys: KeyFacts::default(),
             hands: Hands::default(),
             heap_types: Vec::new(),
+            misplaced: Vec::new(),
             gaps,
         }
     }
@@ -149,6 +151,9 @@ impl<'v, 'a> MapReader<'v, 'a> {
         .check(&mut image);
         self.keys().read(&mut image);
         image.heap_types = heap_types(self.heap, self.meta, self.program.graph, &image);
+        if let Family::Classic { extra, .. } = &self.layouts.family {
+            image.misplaced = misplaced(self.program.mem, self.heap, extra.size, &image);
+        }
         image
     }
 

@@ -221,13 +221,14 @@ impl RefChecker<'_, '_, '_> {
                 Ref::Iface { off, empty } => {
                     let at = usize::try_from(off).unwrap_or(usize::MAX);
                     let first = Addr(abi.uptr(value, at).unwrap_or(0));
+                    let inner = self.inside(first, empty, value, at.saturating_add(word));
                     if self.meta.is_plausible(first, empty) == Some(false) {
                         (off, BadRefKind::Iface { word: first })
                     } else {
                         let data = Addr(abi.uptr(value, at.saturating_add(word)).unwrap_or(0));
                         if !self.is_iface_data(first, empty, data) {
                             (off, BadRefKind::IfaceData { data })
-                        } else if let Some(what) = self.pointer_fault(data, false) {
+                        } else if let Some(what) = self.pointer_fault(data, false).or(inner) {
                             (off, what)
                         } else {
                             continue;
@@ -258,6 +259,41 @@ impl RefChecker<'_, '_, '_> {
                 what,
             });
         }
+    }
+
+    /// The first bad string inside the value that an interface holds; `at`: where its data word is.
+    fn inside(&self, first: Addr, empty: bool, value: &[u8], at: usize) -> Option<BadRefKind> {
+        let held = self
+            .meta
+            .dynamic(first, empty)
+            .filter(|_| !first.is_nil())?;
+        if held.direct {
+            return None;
+        }
+        let mut refs = Vec::new();
+        self.collect(held.ty, 0, 0, &mut refs);
+        let texts: Vec<u64> = refs
+            .iter()
+            .filter_map(|r| match r {
+                Ref::Str { off } => Some(*off),
+                _ => None,
+            })
+            .collect();
+        if texts.is_empty() {
+            return None;
+        }
+        let abi = self.mem.abi;
+        let data = Addr(abi.uptr(value, at)?);
+        let bytes = self.mem.bytes(data, self.graph.get(held.ty).size).ok()?;
+        texts.iter().find_map(|off| {
+            let at = usize::try_from(*off).ok()?;
+            let data = Addr(abi.uptr(&bytes, at)?);
+            let len = abi.int(&bytes, at.checked_add(usize::from(abi.ptr_size))?)?;
+            if len == 0 {
+                return None;
+            }
+            self.string_fault(data, len)
+        })
     }
 
     /// Whether the data word of an interface leads to a value of its type; true where it is the

@@ -103,8 +103,24 @@ impl<'v, 'a> TypeMeta<'v, 'a> {
                 Err(_) => return None,
             }
         };
-        if self.modules.types_at(descriptor).is_some() {
-            return Some(descriptor.0.is_multiple_of(word_size));
+        if let Some((module, off)) = self.modules.types_at(descriptor) {
+            if !descriptor.0.is_multiple_of(word_size) {
+                return Some(false);
+            }
+            // Not every word of the region begins a descriptor.
+            if module == 0 && self.program.index.type_by_descriptor(off).is_some() {
+                return Some(true);
+            }
+            return match self.head_of(descriptor) {
+                Ok(head) => Some(
+                    (1..=26).contains(&head.kind)
+                        && head.size <= MAX_TYPE_SIZE
+                        && self
+                            .name_of(descriptor, &head)
+                            .is_some_and(|n| is_type_name(&n)),
+                ),
+                Err(_) => None,
+            };
         }
         // A type made by reflect lies on the heap.
         match self.head_of(descriptor) {
@@ -427,6 +443,11 @@ impl<'v, 'a> TypeMeta<'v, 'a> {
         let bytes = mem.bytes(at, Some(len).filter(|l| *l <= MAX_NAME)?).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
+}
+
+/// Whether a text can be the name of a type as Go prints it.
+fn is_type_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| !c.is_control() && c != '\u{fffd}')
 }
 
 /// The common head of a descriptor.

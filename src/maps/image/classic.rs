@@ -63,6 +63,9 @@ impl Hmap {
     }
 }
 
+/// Smallest B with preallocated overflow buckets. Source: `runtime/map.go`, `makeBucketArray`, up to go1.23.
+pub const MIN_B_PREALLOC: u8 = 4;
+
 /// Values of a tophash byte. Source: `runtime/map.go`, up to go1.23.
 pub mod tophash {
     /// Empty, and so is everything behind it in the chain.

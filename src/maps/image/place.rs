@@ -138,6 +138,17 @@ pub struct HeapType {
     pub books: Books,
 }
 
+/// A small object of the runtime's own that does not lie where such objects do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Misplaced {
+    /// The field that refers to it.
+    pub place: Place,
+    /// Its address.
+    pub addr: Addr,
+    /// What is there.
+    pub home: Home,
+}
+
 /// What the allocator's books say of an array.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Books {

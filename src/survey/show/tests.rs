@@ -50,6 +50,7 @@ fn image(body: Body<'static>) -> MapImage<'static> {
         keys: Default::default(),
         hands: Default::default(),
         heap_types: Vec::new(),
+        misplaced: Vec::new(),
         shared: Vec::new(),
         gaps: Gaps::default(),
     }
