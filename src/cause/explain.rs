@@ -505,8 +505,16 @@ impl<'a> Case<'_, '_, 'a> {
 
     /// Whether map code never leaves such a word in such a place.
     fn is_foreign(&self, c: &Clobbered) -> bool {
-        let pointer = ["dirPtr", "buckets", "oldbuckets", "extra", "overflow"]
-            .contains(&c.what.as_str())
+        const PLACES: [&str; 7] = [
+            "dirPtr",
+            "buckets",
+            "oldbuckets",
+            "extra",
+            "overflow",
+            "list",
+            "list element",
+        ];
+        let pointer = PLACES.contains(&c.what.as_str())
             || c.what.starts_with("dir[")
             || c.what.ends_with("groups.data")
             || c.what.starts_with("extra.");

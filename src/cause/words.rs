@@ -59,8 +59,10 @@ impl<'r, 'i, 'v, 'a> Suspects<'r, 'i, 'v, 'a> {
             if REFERENCES.contains(&f.rule) {
                 out.add_elem(f.place);
             }
-            if f.rule == "CL-EXTRA" {
-                out.add_extra();
+            match f.rule {
+                "CL-EXTRA" => out.add_extra(),
+                "CL-NEXTOVF" | "CL-UNEVACDST" => out.add_bucket(f.place),
+                _ => {}
             }
         }
         // A counter that is wrong may be right, and the mark or the other counter wrong.
@@ -322,6 +324,24 @@ impl<'r, 'i, 'v, 'a> Suspects<'r, 'i, 'v, 'a> {
         let at = record.and_then(|r| r.checked_add(slots.elem_off(u64::from(slot))));
         if let Some(at) = at {
             self.add_words(at, size, "elem");
+        }
+    }
+
+    /// Every word of a bucket that should be all zero.
+    fn add_bucket(&mut self, place: Place) {
+        if let Place::Bucket {
+            old,
+            chain,
+            position,
+        } = place
+            && let Some(at) = self.bucket(old, chain, position)
+        {
+            let (word, size) = (self.image.abi.word(), self.image.slots.size);
+            let mut off = 0;
+            while off < size.min(512) {
+                self.add(at.checked_add(off), word, "unused bucket".into(), true);
+                off = off.saturating_add(word);
+            }
         }
     }
 

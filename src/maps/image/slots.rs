@@ -121,13 +121,16 @@ impl<'a> Storage<'a> {
 
     /// Whether every record inside the array's object could be read.
     pub fn is_complete(&self) -> bool {
-        match self.runs.as_slice() {
-            [] => self.count == 0,
-            [run] => {
-                run.first == 0 && run.bytes.len() as u64 == self.count.saturating_mul(self.stride)
+        // An array may lie in several segments of the core, one behind the other.
+        let mut next = 0u64;
+        for run in &self.runs {
+            if run.first != next {
+                return false;
             }
-            _ => false,
+            let records = (run.bytes.len() as u64).checked_div(self.stride.max(1));
+            next = next.saturating_add(records.unwrap_or(0));
         }
+        next == self.count
     }
 
     /// Address of record `i`.
