@@ -560,6 +560,7 @@ fn named_word(f: &Finding) -> Option<String> {
         Place::Table { field, .. } => format!("table.{field}"),
         Place::Bucket { .. } => "overflow".into(),
         Place::Group { .. } => "control word".into(),
+        Place::Node(_) => return None,
         Place::Cell { .. } | Place::Slot { .. } => match f.rule {
             "SW-CTRL" => "control word".into(),
             rule if rule.starts_with("CL-") => "tophash".into(),

@@ -128,6 +128,7 @@ impl<'r, 'i, 'v, 'a> Suspects<'r, 'i, 'v, 'a> {
                 self.add_table(i);
             }
             Place::Table { dir, .. } => self.add_table(dir),
+            Place::Node(_) => {}
             Place::Group { dir, group } => {
                 let at = self.groups(dir).and_then(|g| g.record_addr(group));
                 self.add(at, 8, "control word".into(), false);

@@ -3,6 +3,7 @@
 
 use crate::base::addr::Addr;
 use crate::base::limits::MAX_B;
+use crate::check::rule::Check;
 use crate::check::rule::Rule;
 use crate::check::rule::Scope;
 use crate::check::rule::Severity;
@@ -43,7 +44,7 @@ pub static RULES: &[Rule] = &[
             written by something else, and its neighbours `B` and `noverflow` may have been hit too.",
         innocent: "None.",
         example: "flags: claimed 0x40, found bits 0x40, which mean nothing",
-        check: check_flags,
+        check: Check::Map(check_flags),
     },
     Rule {
         id: "CL-B",
@@ -61,7 +62,7 @@ pub static RULES: &[Rule] = &[
             replaces the array, with the write flag set. A bucket on a stack is always alone, so B must be 0 there. \
             When this rule is broken, rules on buckets and entries are undecided.",
         example: "B: claimed 5: 32 buckets, found an object of 2688 bytes, room for 18 buckets",
-        check: check_b,
+        check: Check::Map(check_b),
     },
     Rule {
         id: "CL-BUCKETS",
@@ -77,7 +78,7 @@ pub static RULES: &[Rule] = &[
             a `B` above 0 is accepted while every other field is still zero. The first bucket of a map that does not \
             escape lies on the stack.",
         example: "buckets: claimed an array at 0xc0000f7590, found 144 bytes into an object of 5376 bytes at 0xc0000f7500",
-        check: check_buckets,
+        check: Check::Map(check_buckets),
     },
     Rule {
         id: "CL-GROWFLAG",
@@ -90,7 +91,7 @@ pub static RULES: &[Rule] = &[
             the old array. Causes: racing writers, a stray write, a flipped bit.",
         innocent: "`hashGrow` sets the flag before `oldbuckets`, with the write flag set; such a map is not judged.",
         example: "flags: claimed 0x08: sameSizeGrow, found oldbuckets is nil: no grow is under way",
-        check: check_growflag,
+        check: Check::Map(check_growflag),
     },
     Rule {
         id: "CL-OLDSIZE",
@@ -105,7 +106,7 @@ pub static RULES: &[Rule] = &[
         innocent: "The old array has its own preallocated overflow buckets behind the main ones and is rounded to a \
             size class; neither makes it twice as large. It is undecided when `B` itself is in doubt.",
         example: "oldbuckets: claimed 8 old buckets (B is 4), found an object of 640 bytes, room for 4 buckets",
-        check: check_oldsize,
+        check: Check::Map(check_oldsize),
     },
     Rule {
         id: "CL-NEVAC",
@@ -121,7 +122,7 @@ pub static RULES: &[Rule] = &[
             needs. The mark moves on by at most 1024 at a time, so from there on the bucket it names may be, too. After a grow the field keeps its last value, so it means nothing in a map that does not \
             grow.",
         example: "oldbuckets[9]: claimed evacuated: nevacuate is 15, found not evacuated, 3 live cells",
-        check: check_nevac,
+        check: Check::Map(check_nevac),
     },
     Rule {
         id: "CL-LOAD",
@@ -135,7 +136,7 @@ pub static RULES: &[Rule] = &[
         innocent: "The runtime grows at 6.5 entries per bucket (6.0 in go1.21), but not while a grow to the same \
             size is under way, and a clone of such a map starts just as full; both stay below 8.",
         example: "B: claimed 0: 1 buckets, found 12 live entries, more than 8 a bucket",
-        check: check_load,
+        check: Check::Map(check_load),
     },
 ];
 

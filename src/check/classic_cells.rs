@@ -5,6 +5,7 @@
 use crate::base::bytes::all_zero;
 use crate::check::census::Judged;
 use crate::check::classic::classic;
+use crate::check::rule::Check;
 use crate::check::rule::Rule;
 use crate::check::rule::Scope;
 use crate::check::rule::Severity;
@@ -37,7 +38,7 @@ pub static RULES: &[Rule] = &[
             cell first, so the rule holds in the middle of a write as well. When most cells of a chain are marked and only the first is \
             not, the first cell is named instead of all the others.",
         example: "buckets[2].cell[0]: claimed 0x03: evacuated, found a cell of the current array",
-        check: check_toprange,
+        check: Check::Map(check_toprange),
     },
     Rule {
         id: "CL-EVACALL",
@@ -53,7 +54,7 @@ pub static RULES: &[Rule] = &[
             cleared, so that the chain is only one bucket long; the tophash bytes stay. When only the first cell is \
             marked and most others are not, the first cell alone is named.",
         example: "oldbuckets[0].cell[1]: claimed 0x77, found a cell of an evacuated chain: possible are 0x02, 0x03 and 0x04",
-        check: check_evacall,
+        check: Check::Map(check_evacall),
     },
     Rule {
         id: "CL-EVACSIDE",
@@ -68,7 +69,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Where buckets hold pointers the keys of evacuated cells may be cleared, and NaN keys go to either half \
             by chance; neither is looked at.",
         example: "oldbuckets[0].cell[4]: claimed 0x02: moved to the lower half, found its key hashes to the upper half",
-        check: check_evacside,
+        check: Check::Map(check_evacside),
     },
     Rule {
         id: "CL-UNEVACDST",
@@ -83,7 +84,7 @@ pub static RULES: &[Rule] = &[
         innocent: "None outside of a write: a new array comes zeroed from the allocator and is not touched earlier. \
             Old buckets that another rule already names are skipped.",
         example: "buckets[15]: claimed untouched: oldbuckets[15] is not evacuated, found 1 live cells, first byte that is not zero at 0",
-        check: check_unevacdst,
+        check: Check::Map(check_unevacdst),
     },
     Rule {
         id: "CL-REST",
@@ -98,7 +99,7 @@ pub static RULES: &[Rule] = &[
         innocent: "A delete fills the marks backwards from the end of the chain with the write flag set. Evacuated \
             old chains have no such marks and are skipped.",
         example: "buckets[0].cell[7]: claimed 0x00: nothing follows in the chain, found 1 later cells are in use",
-        check: check_rest,
+        check: Check::Map(check_rest),
     },
     Rule {
         id: "CL-ONE",
@@ -113,7 +114,7 @@ pub static RULES: &[Rule] = &[
         innocent: "A delete in progress passes through this state with the write flag set. The end of a chain that \
             could not be read to its end is not judged.",
         example: "buckets[0].cell[4]: claimed 0x01: something live follows, found nothing live follows in the chain",
-        check: check_one,
+        check: Check::Map(check_one),
     },
 ];
 

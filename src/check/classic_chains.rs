@@ -2,6 +2,7 @@
 //! In: the image of a classic map. Out: findings.
 
 use crate::check::classic::classic;
+use crate::check::rule::Check;
 use crate::check::rule::Rule;
 use crate::check::rule::Scope;
 use crate::check::rule::Severity;
@@ -41,7 +42,7 @@ pub static RULES: &[Rule] = &[
             Chains longer than badmap follows, and buckets that are not in the core, make the rule undecided. A \
             pointer to the start of the array is the affair of CL-OVFPTR.",
         example: "buckets[1]: claimed overflow bucket at 0x123456789000, found not mapped in the process",
-        check: check_chain,
+        check: Check::Map(check_chain),
     },
     Rule {
         id: "CL-OVFPTR",
@@ -55,7 +56,7 @@ pub static RULES: &[Rule] = &[
             Typical for two goroutines that took the last preallocated bucket at once.",
         innocent: "The last unused preallocated bucket carries the mark rightly; it is in no chain.",
         example: "buckets[3]: claimed overflow bucket at 0xc0000f7500, found the start of the array: the end mark of an unused bucket",
-        check: check_ovfptr,
+        check: Check::Map(check_ovfptr),
     },
     Rule {
         id: "CL-NOVERFLOW",
@@ -70,7 +71,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Deletes never unlink overflow buckets. While a bucket is being added the counter is one ahead, \
             with the write flag set. The chains of `oldbuckets` do not count.",
         example: "noverflow: claimed 6, found 4 overflow buckets",
-        check: check_noverflow,
+        check: Check::Map(check_noverflow),
     },
     Rule {
         id: "CL-NOVERFLOW2",
@@ -86,7 +87,7 @@ pub static RULES: &[Rule] = &[
         innocent: "The counter is a random sample, so the rule proves nothing; samples below 64 are not judged from \
             below.",
         example: "noverflow: claimed 900, found 310 overflow buckets, about 155 expected",
-        check: check_noverflow2,
+        check: Check::Map(check_noverflow2),
     },
 ];
 

@@ -7,6 +7,7 @@ use crate::base::bytes::all_zero;
 use crate::check::classic::classic;
 use crate::check::classic_chains::ESTIMATE_B;
 use crate::check::classic_chains::arrays;
+use crate::check::rule::Check;
 use crate::check::rule::Rule;
 use crate::check::rule::Scope;
 use crate::check::rule::Severity;
@@ -40,7 +41,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Starting an iteration over a map without pointers creates an empty list. While a bucket is being \
             added the list is one ahead of the chain, with the write flag set.",
         example: "extra.overflow: claimed 3 buckets in the list at 0xc000014018, found 4 in the chains",
-        check: check_extra,
+        check: Check::Map(check_extra),
     },
     Rule {
         id: "CL-NEXTOVF",
@@ -57,7 +58,7 @@ pub static RULES: &[Rule] = &[
             have no nextOverflow yet. With the address sanitizer the object is larger than the array; what lies \
             behind the bucket with the end mark is not looked at.",
         example: "extra.nextOverflow: claimed 0xc000123c98, found no bucket from 64 to 71 of the array begins there",
-        check: check_nextovf,
+        check: Check::Map(check_nextovf),
     },
     Rule {
         id: "CL-OLDEXTRA",
@@ -70,7 +71,7 @@ pub static RULES: &[Rule] = &[
             that ended a grow twice, or `oldbuckets` or `extra` overwritten.",
         innocent: "The end of a grow clears `oldbuckets` first and the list next, with the write flag set.",
         example: "extra.oldoverflow: claimed 0xc000014030, found nil is right: the map does not grow",
-        check: check_oldextra,
+        check: Check::Map(check_oldextra),
     },
 ];
 

@@ -2,6 +2,7 @@
 //! In: an image. Out: findings.
 
 use crate::base::bytes::all_zero;
+use crate::check::rule::Check;
 use crate::check::rule::Rule;
 use crate::check::rule::Scope;
 use crate::check::rule::Severity;
@@ -41,7 +42,7 @@ pub static RULES: &[Rule] = &[
             compared. `maps.Clone` from go1.25 copies the header first and the storage next, in a copy that nobody \
             but the cloning goroutine can reach.",
         example: "buckets: claimed storage of its own at 0xc000068480, found the map at 0xc00017e090 leads there too",
-        check: check_shared,
+        check: Check::Map(check_shared),
     },
     Rule {
         id: "MAP-LEN",
@@ -57,7 +58,7 @@ pub static RULES: &[Rule] = &[
             flipped bit.",
         innocent: "None. No operation lets the number leave this range even for a moment.",
         example: "count: claimed -1, found possible are 0 to 2^48",
-        check: check_len,
+        check: Check::Map(check_len),
     },
     Rule {
         id: "MAP-COUNT",
@@ -77,7 +78,7 @@ pub static RULES: &[Rule] = &[
             evacuated count too. Where a mark has no meaning or part of the storage is missing or in doubt, the \
             rule is undecided.",
         example: "used: claimed 63 entries, found 64 live entries",
-        check: check_count,
+        check: Check::Map(check_count),
     },
     Rule {
         id: "MAP-FREEELEM",
@@ -95,7 +96,7 @@ pub static RULES: &[Rule] = &[
             Compiled code stores the elem after the map function has returned, so a race between that store and a \
             delete leaves such bytes; it is a race, but one that damages nothing else.",
         example: "buckets[0].cell[0]: claimed a slot without an entry, found elem bytes that are not zero",
-        check: check_free_elem,
+        check: Check::Map(check_free_elem),
     },
     Rule {
         id: "MAP-FREEKEY",
@@ -110,7 +111,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Words that are not pointers are never cleared: old integers stay, and a string key deleted from \
             a classic map keeps its length. Evacuated cells of a growing classic map are not looked at.",
         example: "buckets[0].cell[1]: claimed a slot without an entry, found pointers in the key that are not zero",
-        check: check_free_key,
+        check: Check::Map(check_free_key),
     },
 ];
 

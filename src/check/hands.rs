@@ -1,6 +1,7 @@
 //! Rules on who may be at work on a map: `MAP-WRITER` and `MAP-TWOWRITERS`.
 //! In: an image that was told who is. Out: findings.
 
+use crate::check::rule::Check;
 use crate::check::rule::Rule;
 use crate::check::rule::Scope;
 use crate::check::rule::Severity;
@@ -28,7 +29,7 @@ pub static RULES: &[Rule] = &[
             still on its stack. The rule only speaks when every stack was walked to its end and the map of every map \
             operation on them is known. The map is then judged like one that nobody writes.",
         example: "flags: claimed a goroutine is writing the map, found no goroutine is inside a function that writes it",
-        check: check_writer,
+        check: Check::Map(check_writer),
     },
     Rule {
         id: "MAP-TWOWRITERS",
@@ -44,7 +45,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Only goroutines whose frames of a map operation hold this map's address count. One that has the map in an \
             outer frame, or is at work on another map of the same type, does not. Two readers are no danger.",
         example: "flags: claimed one goroutine at work: goroutine 18 in runtime.mapassign_fast64, found goroutine 21 in runtime.mapassign_fast64 too",
-        check: check_twowriters,
+        check: Check::Map(check_twowriters),
     },
 ];
 

@@ -3,6 +3,7 @@
 //! In: an image with the allocator's facts. Out: findings.
 
 use crate::base::addr::Addr;
+use crate::check::rule::Check;
 use crate::check::rule::Rule;
 use crate::check::rule::Scope;
 use crate::check::rule::Severity;
@@ -38,7 +39,7 @@ pub static RULES: &[Rule] = &[
             are headers in the data of the binary and in memory that is not Go's. A variable that is no longer in \
             use can hold a pointer to a map that was freed: check how the map was found before blaming the program.",
         example: "header: claimed a map header of 48 bytes at 0xc000012030, found in a free slot of 48 bytes at 0xc000012030",
-        check: check_ptr,
+        check: Check::Map(check_ptr),
     },
     Rule {
         id: "MAP-INDIRECT",
@@ -55,7 +56,7 @@ pub static RULES: &[Rule] = &[
             flag set and is not judged. A `maps.Clone` in progress up to go1.23 fills the copy without any flag: \
             look for a goroutine in `runtime.mapclone2` before trusting this finding.",
         example: "buckets[0].cell[2]: claimed the key at 0x123456789000, found no live heap object of its size",
-        check: check_indirect,
+        check: Check::Map(check_indirect),
     },
     Rule {
         id: "MAP-STRPTR",
@@ -73,7 +74,7 @@ pub static RULES: &[Rule] = &[
             returned, length first, pointer second, so a goroutine stopped in between leaves one elem with a length \
             and a nil pointer: a single such elem in a map is accepted.",
         example: "group.slot[1]: claimed a string of -9223372036854775803 bytes at 0xc0000832d8 (byte 0 of the key), found a negative length",
-        check: check_strptr,
+        check: Check::Map(check_strptr),
     },
     Rule {
         id: "MAP-IFACE",
@@ -90,7 +91,7 @@ pub static RULES: &[Rule] = &[
             was stopped between the two stores of its elem a type without a value; both are accepted. Types made at \
             run time by `reflect` live in the heap and are valid type descriptors.",
         example: "buckets[1].cell[0]: claimed an interface of type 0x123456789000 (byte 0 of the key), found no type descriptor and no itab",
-        check: check_iface,
+        check: Check::Map(check_iface),
     },
     Rule {
         id: "MAP-PTRVALID",
@@ -106,7 +107,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Pointers to types that never lie on the heap count as integers. Maps that the collector itself has given \
             up are not judged. Pointers into stacks, into the binary and to C memory are accepted.",
         example: "group.slot[3]: claimed a pointer to 0xc000123450 (byte 0 of the elem), found in a free slot of 16 bytes at 0xc000123450",
-        check: check_ptrvalid,
+        check: Check::Map(check_ptrvalid),
     },
     Rule {
         id: "MAP-PTRWILD",
@@ -120,7 +121,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Numbers below 4096, which programs use as marks, and `unsafe.Pointer`, which may hold anything by \
             agreement, are not looked at. A dangling pointer to C memory that nobody follows is legal.",
         example: "group.slot[3]: claimed a pointer to 0x123456789000 (byte 0 of the elem), found memory that is not mapped",
-        check: check_ptrwild,
+        check: Check::Map(check_ptrwild),
     },
     Rule {
         id: "MAP-HEAPTYPE",
@@ -137,7 +138,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Storage on a stack or outside the heap is in no books. Up to go1.21, and for objects that are small or \
             without pointers, no type was recorded, and nothing is claimed about it.",
         example: "dirPtr: claimed storage without pointers at 0xc0000b8198, found the allocator made it with pointers",
-        check: check_heaptype,
+        check: Check::Map(check_heaptype),
     },
 ];
 

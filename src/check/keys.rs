@@ -2,6 +2,7 @@
 //! In: an image with the hashes of its keys. Out: findings.
 
 use crate::check::census::Judged;
+use crate::check::rule::Check;
 use crate::check::rule::Rule;
 use crate::check::rule::Scope;
 use crate::check::rule::Severity;
@@ -34,7 +35,7 @@ pub static RULES: &[Rule] = &[
             that a program made by itself; in types made by `reflect` a stray write.",
         innocent: "None. Where there is no descriptor, or it is not in the core, nothing is claimed.",
         example: "type: claimed GroupSize 136 in the type's descriptor, found 200, by the key and elem types",
-        check: check_type,
+        check: Check::Map(check_type),
     },
     Rule {
         id: "MAP-HASHER",
@@ -50,7 +51,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Hash functions are recognised by the names the linker keeps, in stripped binaries too. In a Go that \
             badmap does not know, a name it has never seen makes no finding.",
         example: "type: claimed a hash function for the key type, found 0x123456789000, where no function begins",
-        check: check_hasher,
+        check: Check::Map(check_hasher),
     },
     Rule {
         id: "MAP-GLOBALKEY",
@@ -64,7 +65,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Only maps with entries are named: in others nothing was hashed. Before `alginit` has run there is no \
             map with entries.",
         example: "aeskeysched: claimed random bytes, found all zero",
-        check: check_globalkey,
+        check: Check::Map(check_globalkey),
     },
     Rule {
         id: "MAP-KEYHASH",
@@ -84,7 +85,7 @@ pub static RULES: &[Rule] = &[
             mark before the key while they insert, with the write flag set. If the whole type is hashed unlike badmap \
             believes, no key of any of its maps fits: unless other maps have proven the hash, the rule is undecided.",
         example: "buckets[2].cell[0]: claimed tophash 0x89, found its key hashes to 0xe2, bucket 3",
-        check: check_keyhash,
+        check: Check::Map(check_keyhash),
     },
     Rule {
         id: "MAP-DUP",
@@ -100,7 +101,7 @@ pub static RULES: &[Rule] = &[
         innocent: "NaN keys are never equal. Keys are compared within one chain or one table, where a lookup would meet \
             both; an equal key elsewhere stands in a place that its hash does not lead to, and is named for that.",
         example: "buckets[0].cell[1]: claimed the only entry of its key, found buckets[0].cell[0]: the key there is the same",
-        check: check_dup,
+        check: Check::Map(check_dup),
     },
     Rule {
         id: "MAP-NEGZERO",
@@ -112,7 +113,7 @@ pub static RULES: &[Rule] = &[
         breaks: "As MAP-DUP; it is told apart because such keys look different in a listing.",
         innocent: "None: NaN aside, keys that differ only in the sign of zeros are equal.",
         example: "group.slot[2]: claimed the only entry of its key, found group.slot[0]: the key there differs only in the sign of a zero",
-        check: check_negzero,
+        check: Check::Map(check_negzero),
     },
     Rule {
         id: "MAP-KEYEQ",
@@ -127,7 +128,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Only classic maps have the flag. Keys that may hold a NaN (floats, complex numbers, interfaces) have \
             it clear.",
         example: "buckets[0].cell[3]: claimed a key that equals itself, found a NaN in the key",
-        check: check_keyeq,
+        check: Check::Map(check_keyeq),
     },
 ];
 

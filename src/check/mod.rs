@@ -17,5 +17,6 @@ pub mod rule;
 pub mod swiss;
 pub mod swiss_dir;
 pub mod swiss_tables;
+pub mod sync;
 pub mod tally;
 pub mod trust;

@@ -2,6 +2,7 @@
 //! In: an image with the hashes of its keys. Out: findings.
 
 use crate::check::census::Judged;
+use crate::check::rule::Check;
 use crate::check::rule::Rule;
 use crate::check::rule::Scope;
 use crate::check::rule::Severity;
@@ -39,7 +40,7 @@ pub static RULES: &[Rule] = &[
         innocent: "NaN keys stand anywhere. Keys that do not even hash to their tophash are named by MAP-KEYHASH. For \
             Swiss maps the same is proven by SW-DIRBITS and SW-REACH.",
         example: "buckets[0].overflow[1].cell[0]: claimed bucket 0, found its key hashes to bucket 7",
-        check: check_place,
+        check: Check::Map(check_place),
     },
     Rule {
         id: "SW-DIRBITS",
@@ -53,7 +54,7 @@ pub static RULES: &[Rule] = &[
             an insert into a table that another goroutine was splitting.",
         innocent: "NaN keys stand anywhere. While the directory itself is in doubt the rule is undecided.",
         example: "dir[0].table.groups[3].slot[5]: claimed the table of dir[0], found its key hashes to dir[2]",
-        check: check_dirbits,
+        check: Check::Map(check_dirbits),
     },
     Rule {
         id: "SW-REACH",
@@ -70,7 +71,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Slots marked as deleted do not stop a lookup; a delete only leaves an empty slot in a group that had \
             one already. NaN keys stand anywhere. A small map has no such way.",
         example: "dir[0].table.groups[5].slot[0]: claimed found from group 3, found group 4 on the way there has an empty slot",
-        check: check_reach,
+        check: Check::Map(check_reach),
     },
     Rule {
         id: "SW-CTRLZERO",
@@ -84,7 +85,7 @@ pub static RULES: &[Rule] = &[
             the group. The usual cause is memory that was cleared, or taken from the allocator and not set up.",
         innocent: "Eight keys of one group share H2 = 0 by chance once in 2^56.",
         example: "dir[0].table.groups[0]: claimed 0: eight entries of H2 0, found keys that hash to something else",
-        check: check_ctrlzero,
+        check: Check::Map(check_ctrlzero),
     },
 ];
 

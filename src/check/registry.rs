@@ -11,6 +11,7 @@ use crate::check::hands;
 use crate::check::heap;
 use crate::check::keys;
 use crate::check::places;
+use crate::check::rule::Check;
 use crate::check::rule::Finding;
 use crate::check::rule::MapVerdict;
 use crate::check::rule::Rule;
@@ -22,10 +23,13 @@ use crate::check::rule::Verdicts;
 use crate::check::swiss;
 use crate::check::swiss_dir;
 use crate::check::swiss_tables;
+use crate::check::sync;
 use crate::check::tally::Tallies;
 use crate::check::trust::header_is_misplaced;
 use crate::maps::image::Body;
+use crate::maps::image::Gaps;
 use crate::maps::image::MapImage;
+use crate::maps::syncmap::SyncMapImage;
 
 /// Every rule, in the order findings are shown.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
@@ -42,6 +46,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         common::RULES,
         keys::RULES,
         places::RULES,
+        sync::RULES,
     ]
     .into_iter()
     .chain(classic)
@@ -66,11 +71,8 @@ pub fn check_map(image: &MapImage<'_>) -> MapVerdict {
     // The fields of a misplaced header say nothing: only the rule that names it is applied.
     let misplaced = header_is_misplaced(image);
     let mut out = MapVerdict {
-        verdict: Verdict::Ok,
         mid_write,
-        findings: Vec::new(),
-        findings_total: 0,
-        unknown_rules: Vec::new(),
+        ..MapVerdict::default()
     };
     let mut said = Verdicts::default();
     for rule in rules() {
@@ -83,18 +85,40 @@ pub fn check_map(image: &MapImage<'_>) -> MapVerdict {
             }
             continue;
         }
-        said.findings.clear();
-        said.total = 0;
-        said.unknown = false;
-        (rule.check)(&subject, &mut said);
+        if let Check::Map(check) = rule.check {
+            check(&subject, &mut said);
+            out.take(rule, &mut said);
+        }
+    }
+    out.settle(&image.gaps);
+    out
+}
+
+/// Applies every rule that concerns a `sync.Map` as a whole; its inner maps are judged for themselves.
+pub fn check_sync_map(image: &SyncMapImage) -> MapVerdict {
+    let mut out = MapVerdict::default();
+    let mut said = Verdicts::default();
+    for rule in rules() {
+        if let Check::Sync(check) = rule.check {
+            check(image, &mut said);
+            out.take(rule, &mut said);
+        }
+    }
+    out.settle(&image.gaps);
+    out
+}
+
+impl MapVerdict {
+    /// Adds what one rule said, and empties it for the next.
+    fn take(&mut self, rule: &'static Rule, said: &mut Verdicts) {
         if said.unknown && rule.severity == Severity::Error {
-            out.unknown_rules.push(rule.id);
+            self.unknown_rules.push(rule.id);
         }
         if said.total > 0 && rule.severity == Severity::Error {
-            out.verdict = Verdict::Broken;
+            self.verdict = Verdict::Broken;
         }
-        out.findings_total = out.findings_total.saturating_add(said.total);
-        out.findings
+        self.findings_total = self.findings_total.saturating_add(said.total);
+        self.findings
             .extend(said.findings.drain(..).map(|b| Finding {
                 rule: rule.id,
                 severity: rule.severity,
@@ -102,17 +126,23 @@ pub fn check_map(image: &MapImage<'_>) -> MapVerdict {
                 claimed: b.claimed,
                 found: b.found,
             }));
+        said.total = 0;
+        said.unknown = false;
     }
-    let doubtful = !out.unknown_rules.is_empty() || !image.gaps.is_empty();
-    if out.verdict == Verdict::Ok && doubtful {
-        out.verdict = Verdict::Unknown;
+
+    /// What was not decided, or not read, keeps a verdict from being ok.
+    fn settle(&mut self, gaps: &Gaps) {
+        let doubtful = !self.unknown_rules.is_empty() || !gaps.is_empty();
+        if self.verdict == Verdict::Ok && doubtful {
+            self.verdict = Verdict::Unknown;
+        }
     }
-    out
 }
 
 fn applies(rule: &Rule, image: &MapImage<'_>) -> bool {
     match (&image.body, rule.scope) {
         (_, Scope::All) => true,
+        (_, Scope::Sync) => false,
         (Body::Unreadable, _) => false,
         (Body::Classic(_), scope) => scope == Scope::Classic,
         (Body::Swiss(_), scope) => scope == Scope::Swiss,

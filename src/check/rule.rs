@@ -5,6 +5,7 @@ use crate::base::limits::MAX_FINDINGS_PER_RULE;
 use crate::check::tally::Tallies;
 use crate::maps::image::MapImage;
 use crate::maps::image::Place;
+use crate::maps::syncmap::SyncMapImage;
 use std::fmt::Display;
 
 /// How bad a broken rule is.
@@ -38,6 +39,8 @@ pub enum Scope {
     Classic,
     /// Swiss maps.
     Swiss,
+    /// `sync.Map`.
+    Sync,
 }
 
 /// One rule of the catalogue: its manual and its check.
@@ -62,7 +65,16 @@ pub struct Rule {
     /// A finding as `check` prints it: place, what is claimed, what was found.
     pub example: &'static str,
     /// The check: a pure function of the image.
-    pub check: fn(&Subject<'_, '_>, &mut Verdicts),
+    pub check: Check,
+}
+
+/// What a rule is a function of.
+#[derive(Clone, Copy, Debug)]
+pub enum Check {
+    /// An ordinary map.
+    Map(fn(&Subject<'_, '_>, &mut Verdicts)),
+    /// A `sync.Map` as a whole.
+    Sync(fn(&SyncMapImage, &mut Verdicts)),
 }
 
 /// What a rule may look at.
@@ -147,8 +159,9 @@ pub struct Finding {
 }
 
 /// What the rules say of a map together.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum Verdict {
+    #[default]
     /// Every rule that applies was proven.
     Ok,
     /// At least one rule of severity error is broken.
@@ -169,7 +182,7 @@ impl Verdict {
 }
 
 /// The result of all rules on one map.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct MapVerdict {
     /// The verdict.
     pub verdict: Verdict,

@@ -1,6 +1,7 @@
 //! Rules on the header and directory of a Swiss map: `SW-WRITING` to `SW-SMALL`.
 //! In: the image of a Swiss map. Out: findings.
 
+use crate::check::rule::Check;
 use crate::check::rule::Rule;
 use crate::check::rule::Scope;
 use crate::check::rule::Severity;
@@ -41,7 +42,7 @@ pub static RULES: &[Rule] = &[
         innocent: "None. A map whose `writing` is not 0 counts as being written, so the rules that need not hold \
             during a write are not applied to it.",
         example: "writing: claimed 0x02, found possible are 0 and 1",
-        check: check_writing,
+        check: Check::Map(check_writing),
     },
     Rule {
         id: "SW-DIRLEN",
@@ -57,7 +58,7 @@ pub static RULES: &[Rule] = &[
             without entries and without a directory may have them, and one stopped between the stores of `dirPtr` \
             and `dirLen` makes this rule undecided. When `dirLen` is wrong, rules on tables are undecided.",
         example: "dirLen: claimed 3, found globalDepth 0: 2^0 entries",
-        check: check_dirlen,
+        check: Check::Map(check_dirlen),
     },
     Rule {
         id: "SW-SHIFT",
@@ -72,7 +73,7 @@ pub static RULES: &[Rule] = &[
         innocent: "A map that `NewMap` is still building has both fields set and no directory yet. A map with a \
             directory of one table has depth 0 and shift 64, not 0. A wrong `globalDepth` is named by SW-DIRLEN.",
         example: "globalShift: claimed 63, found 64: globalDepth is 0",
-        check: check_shift,
+        check: Check::Map(check_shift),
     },
     Rule {
         id: "SW-DIROBJ",
@@ -88,7 +89,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Rounding to a size class makes objects larger than needed. What is not in the core makes the rule \
             undecided.",
         example: "dir[1]: claimed a table, found nil",
-        check: check_dirobj,
+        check: Check::Map(check_dirobj),
     },
     Rule {
         id: "SW-SMALL",
@@ -104,7 +105,7 @@ pub static RULES: &[Rule] = &[
         innocent: "All eight slots may be full. A map that does not escape has its group on the stack. Whether the \
             number of full slots is right is the affair of MAP-COUNT.",
         example: "group.slot[6]: claimed 0xfe: deleted, found a small map, whose deleted slots become empty",
-        check: check_small,
+        check: Check::Map(check_small),
     },
 ];
 

@@ -1,6 +1,7 @@
 //! Rules on the tables that the directory of a Swiss map leads to: `SW-RUN`, `SW-STALE` and `SW-DEPTH`.
 //! In: the image of a Swiss map. Out: findings.
 
+use crate::check::rule::Check;
 use crate::check::rule::Rule;
 use crate::check::rule::Scope;
 use crate::check::rule::Severity;
@@ -29,7 +30,7 @@ pub static RULES: &[Rule] = &[
         innocent: "A grow replaces the entries one by one with the write flag set. A stale table (index -1) is named \
             by SW-STALE and a depth that is too large by SW-DEPTH, not here.",
         example: "dir[0].table.localDepth: claimed 1: 1 entries, found dir[0..2] lead to it",
-        check: check_run,
+        check: Check::Map(check_run),
     },
     Rule {
         id: "SW-STALE",
@@ -43,7 +44,7 @@ pub static RULES: &[Rule] = &[
         innocent: "An iterator may hold a stale table, but the directory does not. During a split the new tables have \
             index -1 until they are installed, with the write flag set.",
         example: "dir[0].table.index: claimed -1: replaced, found dir[0] still leads to it",
-        check: check_stale,
+        check: Check::Map(check_stale),
     },
     Rule {
         id: "SW-DEPTH",
@@ -57,7 +58,7 @@ pub static RULES: &[Rule] = &[
             outside of its run. Causes: racing splits, a stray write, a flipped bit.",
         innocent: "None outside of a write.",
         example: "dir[0].table.localDepth: claimed 5, found the directory has depth 0",
-        check: check_depth,
+        check: Check::Map(check_depth),
     },
 ];
 

@@ -3,6 +3,7 @@
 //! Long for its manuals; the rules share one walk over the tables, so they stay in one file.
 
 use crate::base::bytes::Abi;
+use crate::check::rule::Check;
 use crate::check::rule::Rule;
 use crate::check::rule::Scope;
 use crate::check::rule::Severity;
@@ -43,7 +44,7 @@ pub static RULES: &[Rule] = &[
             may be larger than needed by the rounding to a size class. When this rule is broken for a table, the \
             other rules do not look into it.",
         example: "dir[0].table.capacity: claimed 128, found lengthMask 7: 64 slots",
-        check: check_cap,
+        check: Check::Map(check_cap),
     },
     Rule {
         id: "SW-CTRL",
@@ -57,7 +58,7 @@ pub static RULES: &[Rule] = &[
             a flipped bit did.",
         innocent: "None, not even during a write. Rules that count slots are undecided where such a byte stands.",
         example: "dir[0].table.groups[2].slot[5]: claimed 0xc1, found possible are 0x80, 0xfe and 0x00 to 0x7f",
-        check: check_ctrl,
+        check: Check::Map(check_ctrl),
     },
     Rule {
         id: "SW-USED",
@@ -72,7 +73,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Inserts and deletes change byte and counter one after the other, with the write flag set. The sum \
             over all tables is compared with the header by MAP-COUNT.",
         example: "dir[0].table.used: claimed 62 entries, found 61 full slots",
-        check: check_used,
+        check: Check::Map(check_used),
     },
     Rule {
         id: "SW-GROWTH",
@@ -88,7 +89,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Deleted slots that were pruned (from go1.25) count as empty again. If `used` and the number of full \
             slots differ, which SW-USED names, agreement with either of them is enough here.",
         example: "dir[0].table.growthLeft: claimed 48, found 47: 112 - 64 full - 1 deleted slots",
-        check: check_growth,
+        check: Check::Map(check_growth),
     },
     Rule {
         id: "SW-EMPTY",
@@ -102,7 +103,7 @@ pub static RULES: &[Rule] = &[
             full load. With too few, probing gets slow. Typical for racing inserts.",
         innocent: "A small map, which has no table, may be full.",
         example: "dir[0].table: claimed at least 2 of 16 slots empty, found 0 empty slots",
-        check: check_empty,
+        check: Check::Map(check_empty),
     },
     Rule {
         id: "SW-NOMIX",
@@ -117,7 +118,7 @@ pub static RULES: &[Rule] = &[
         innocent: "Pruning turns the deleted slots of a group into empty ones one by one, with the write flag set. \
             Groups with a byte that SW-CTRL names are skipped.",
         example: "dir[0].table.groups[0]: claimed empty or deleted slots, not both, found 3 empty and 1 deleted slots",
-        check: check_nomix,
+        check: Check::Map(check_nomix),
     },
     Rule {
         id: "SW-TOMB",
@@ -132,7 +133,7 @@ pub static RULES: &[Rule] = &[
         innocent: "The flag may be set without any deleted slot left, after a grow or a pruning. In go1.24 it does not \
             exist, and deleted slots survive a clear of an empty map.",
         example: "tombstonePossible: claimed 0: no deleted slot, found 1 deleted slots",
-        check: check_tomb,
+        check: Check::Map(check_tomb),
     },
 ];
 

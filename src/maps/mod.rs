@@ -11,4 +11,5 @@ mod refs;
 mod storage;
 mod swiss;
 pub mod syncmap;
+mod synctrie;
 pub mod value;

@@ -4,19 +4,17 @@
 use crate::base::addr::Addr;
 use crate::base::fault::Fault;
 use crate::base::fault::Why;
+use crate::base::home::Home;
+use crate::base::limits::MAX_FINDINGS_PER_RULE;
 use crate::maps::image::Gaps;
 use crate::maps::reader::MapReader;
+use crate::maps::synctrie::read_trie;
 use crate::types::graph::Kind;
 use crate::types::graph::TypeGraph;
 use crate::types::graph::TypeId;
 use crate::types::view::View;
 use std::collections::HashMap;
 use std::collections::HashSet;
-
-/// Nodes of one trie at most.
-const MAX_NODES: usize = 1 << 28;
-/// Children of an inner node. Source: `internal/sync/hashtriemap.go`, `nChildren`, from go1.24.
-const CHILDREN: u64 = 16;
 
 /// The content of a `sync.Map`.
 #[derive(Clone, Default, Debug)]
@@ -25,8 +23,68 @@ pub struct SyncMapImage {
     pub entries: Vec<(Addr, Addr)>,
     /// Its inner maps, with the field that holds each: (`read.m` or `dirty`, header, map type).
     pub inner: Vec<(&'static str, Addr, TypeId)>,
+    /// What is wrong with it as a whole: facts for the rules `SY-…`.
+    pub faults: Vec<SyncFault>,
+    /// How many of those there were in all.
+    pub faults_total: u64,
+    /// Keys of the trie whose hash is known, and those of them that stand where it does not lead.
+    pub hashed: (u64, u64),
+    /// Keys whose hash should be known and is not.
+    pub unhashed: u64,
+    /// Its mutex is held: what two writers must not see may stand there.
+    pub locked: bool,
     /// What could not be read.
     pub gaps: Gaps,
+}
+
+/// Something wrong at one place of a `sync.Map`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SyncFault {
+    /// The node, entry or struct.
+    pub at: Addr,
+    /// What is wrong there.
+    pub what: SyncFaultKind,
+}
+
+/// What is wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SyncFaultKind {
+    /// `amended` is set, but there is no dirty map.
+    AmendedAlone,
+    /// `amended` is not set, but the dirty map has an entry that `read` lacks.
+    NotAmended,
+    /// An entry of `read` that is not expunged is missing in the dirty map.
+    NotInDirty,
+    /// An entry's pointer leads to no value.
+    BadEntry {
+        /// The pointer.
+        p: Addr,
+    },
+    /// An entry of the trie stands where its hash does not lead.
+    OffPath {
+        /// The hash of its key.
+        hash: u64,
+        /// Inner nodes above it.
+        depth: u32,
+    },
+    /// An inner node names another parent than the one it hangs on.
+    Parent {
+        /// The parent it names.
+        claimed: Addr,
+        /// The one it hangs on.
+        right: Addr,
+    },
+    /// An inner node is marked as removed, but still hangs on its parent, which nobody has locked.
+    Dead,
+}
+
+impl SyncMapImage {
+    pub(crate) fn fault(&mut self, at: Addr, what: SyncFaultKind) {
+        self.faults_total = self.faults_total.saturating_add(1);
+        if self.faults.len() < MAX_FINDINGS_PER_RULE {
+            self.faults.push(SyncFault { at, what });
+        }
+    }
 }
 
 /// Whether a type of this name is a `sync.Map`.
@@ -69,7 +127,7 @@ pub fn read_sync_map(reader: &MapReader<'_, '_>, view: View<'_, '_>) -> SyncMapI
 }
 
 /// A part of the type that should be there is not: the layout is one badmap does not know.
-fn unknown_layout(at: Addr) -> Fault {
+pub(crate) fn unknown_layout(at: Addr) -> Fault {
     Fault {
         addr: at,
         size: 0,
@@ -121,7 +179,11 @@ fn read_two_maps(
         amended = read_only.field("amended").ok_or_else(bad)?.uint()? != 0;
         push_inner(reader, m, "read.m", out, &mut found)?;
     }
+    let read_entries: HashSet<Addr> = found.keys().copied().collect();
     let dirty = view.field("dirty").ok_or_else(bad)?;
+    let mut in_dirty = HashMap::new();
+    let has_dirty = push_dirty(reader, dirty, &mut in_dirty)?;
+    let dirty_entries: Option<HashSet<Addr>> = has_dirty.then(|| in_dirty.into_keys().collect());
     // Without `amended` the dirty map holds nothing that `read` does not; it is a map all the same.
     let mut ignored = HashMap::new();
     push_inner(
@@ -136,13 +198,83 @@ fn read_two_maps(
         .variable("sync.expunged")
         .and_then(|v| v.word().ok())
         .unwrap_or(0);
+    out.locked = view
+        .field("mu")
+        .and_then(|mu| mem.read_u32(mu.addr).ok())
+        .is_none_or(|state| state != 0);
+    if !out.locked {
+        compare_maps(
+            reader,
+            out,
+            view.addr,
+            (amended, expunged),
+            &read_entries,
+            &dirty_entries,
+        )?;
+    }
     for (key, entry) in found.into_values() {
         let p = mem.read_addr(entry)?;
         if !p.is_nil() && p.0 != expunged {
+            if matches!(
+                reader.heap.home(p),
+                Home::FreeSpan
+                    | Home::Unmapped
+                    | Home::Object {
+                        allocated: false,
+                        ..
+                    }
+            ) {
+                out.fault(entry, SyncFaultKind::BadEntry { p });
+            }
             out.entries.push((key, p));
         }
     }
     out.entries.sort_unstable();
+    Ok(())
+}
+
+/// The entries of the dirty map; false if there is none.
+fn push_dirty(
+    reader: &MapReader<'_, '_>,
+    dirty: View<'_, '_>,
+    found: &mut HashMap<Addr, (Addr, Addr)>,
+) -> Result<bool, Fault> {
+    let mut ignored = SyncMapImage::default();
+    push_inner(reader, dirty, "dirty", &mut ignored, found)?;
+    Ok(!ignored.inner.is_empty())
+}
+
+/// Holds the two maps against each other. Source: `sync/map.go`, `(*Map).dirtyLocked`, `missLocked` and
+/// `Store`, up to go1.23.
+fn compare_maps(
+    reader: &MapReader<'_, '_>,
+    out: &mut SyncMapImage,
+    at: Addr,
+    (amended, expunged): (bool, u64),
+    read: &HashSet<Addr>,
+    dirty: &Option<HashSet<Addr>>,
+) -> Result<(), Fault> {
+    let Some(dirty) = dirty else {
+        if amended && !read.is_empty() {
+            out.fault(at, SyncFaultKind::AmendedAlone);
+        }
+        return Ok(());
+    };
+    if !amended {
+        let mut extra: Vec<Addr> = dirty.difference(read).copied().collect();
+        extra.sort_unstable();
+        for entry in extra {
+            out.fault(entry, SyncFaultKind::NotAmended);
+        }
+        return Ok(());
+    }
+    let mut missing: Vec<Addr> = read.difference(dirty).copied().collect();
+    missing.sort_unstable();
+    for entry in missing {
+        if reader.program.mem.read_addr(entry)?.0 != expunged {
+            out.fault(entry, SyncFaultKind::NotInDirty);
+        }
+    }
     Ok(())
 }
 
@@ -178,57 +310,5 @@ fn push_inner(
             found.entry(entry).or_insert((key, entry));
         }
     });
-    Ok(())
-}
-
-/// From go1.24: `HashTrieMap[any, any]`; inner nodes have 16 children, leaves are entries, and
-/// entries with one hash hang on each other. Source: `internal/sync/hashtriemap.go`.
-fn read_trie(
-    reader: &MapReader<'_, '_>,
-    view: View<'_, '_>,
-    out: &mut SyncMapImage,
-) -> Result<(), Fault> {
-    let mem = reader.program.mem;
-    let bad = || unknown_layout(view.addr);
-    let word = mem.abi.word();
-    let trie = view.field("m").ok_or_else(bad)?;
-    let root = trie.field("root").ok_or_else(bad)?;
-    let indirect = atomic_pointer_elem(view.graph, root.ty).ok_or_else(bad)?;
-    let children = view
-        .graph
-        .get(indirect)
-        .field("children")
-        .ok_or_else(bad)?
-        .off;
-    let mut stack = vec![mem.read_addr(root.addr)?];
-    let mut seen = HashSet::new();
-    let mut first = true;
-    while let Some(node) = stack.pop() {
-        if node.is_nil() || !seen.insert(node) || seen.len() > MAX_NODES {
-            continue;
-        }
-        // `node.isEntry` is the first byte; an inner node's root pointer is known to be one.
-        let is_entry = !first && mem.read_u8(node)? != 0;
-        first = false;
-        if is_entry {
-            // entry[K, V]: node, overflow, key, value; for any, any the key is at word 2, the value at 4.
-            let key = node.element(2, word).ok_or_else(bad)?;
-            let value = node.element(4, word).ok_or_else(bad)?;
-            out.entries.push((key, value));
-            stack.push(mem.read_addr(node.checked_add(word).ok_or_else(bad)?)?);
-            continue;
-        }
-        for i in 0..CHILDREN {
-            let at = node
-                .checked_add(children)
-                .and_then(|a| a.element(i, word))
-                .ok_or_else(bad)?;
-            match mem.read_addr(at) {
-                Ok(child) => stack.push(child),
-                Err(fault) => out.gaps.push("sync.Map node", fault),
-            }
-        }
-    }
-    out.entries.sort_unstable();
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! A map as one row: names, counts and sizes.
 //! In: an image and its verdict. Out: a `MapRow`.
 
+use crate::check::registry::check_sync_map;
 use crate::check::rule::MapVerdict;
 use crate::find::found::FoundMap;
 use crate::find::found::FoundSyncMap;
+use crate::find::found::Reach;
 use crate::maps::image::Body;
 use crate::maps::image::BucketArray;
 use crate::maps::image::ClassicImage;
@@ -109,7 +111,8 @@ pub fn sync_row(map: &FoundSyncMap, owner: String) -> MapRow {
         } else {
             Vec::new()
         },
-        verdict: None,
+        // What the collector has given up may be freed in part.
+        verdict: (map.reach != Reach::Garbage).then(|| check_sync_map(image)),
         causes: Vec::new(),
         hands: Hands::default(),
         gaps: image

@@ -67,6 +67,8 @@ pub enum Place {
         /// Index of the group.
         group: u64,
     },
+    /// A node or entry of a `sync.Map`.
+    Node(Addr),
     /// A slot of a group.
     Slot {
         /// First directory index of the table; `None` in a small map.
@@ -109,6 +111,7 @@ impl std::fmt::Display for Place {
                     }
                 )
             }
+            Place::Node(at) => write!(f, "node {at}"),
             Place::Dir(i) => write!(f, "dir[{i}]"),
             Place::Table { dir, field: "" } => write!(f, "dir[{dir}].table"),
             Place::Table { dir, field } => write!(f, "dir[{dir}].table.{field}"),
