@@ -1,6 +1,7 @@
 //! What badmap claims to know of Go's runtime, held against the binaries and cores of every version.
 //! In: the unstripped binaries of the corpora, and one zoo core of each. Out: claims that do not bind
 //! where they should or bind where they should not, and layouts on which DWARF and the process differ.
+//! The program of a binary is the zoo or "hashes"; both hold a map type of every kind.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -38,8 +39,13 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-const CLASSIC_ONLY: [&str; 2] = ["hmap", "mapextra"];
-const SWISS_ONLY: [&str; 3] = ["maps.Map", "maps.table", "maps.groupsReference"];
+const CLASSIC_ONLY: [&str; 3] = ["hmap", "mapextra", "abi.MapType (classic)"];
+const SWISS_ONLY: [&str; 4] = [
+    "maps.Map",
+    "maps.table",
+    "maps.groupsReference",
+    "abi.MapType (Swiss)",
+];
 
 /// Offsets of map headers and tables as compiled programs show them on 64-bit machines:
 /// claim, field, offset by (first Go minor version, last, noswissmap). Not taken from `src`.
@@ -94,6 +100,13 @@ const OFFSETS: &[(&str, &str, u64, u32, u32)] = &[
     ("maps.table", "groups", 16, 24, 27),
     ("maps.groupsReference", "data", 0, 24, 27),
     ("maps.groupsReference", "lengthMask", 8, 24, 27),
+    ("abi.MapType (classic)", "KeySize", 80, 19, 25),
+    ("abi.MapType (classic)", "ValueSize", 81, 19, 25),
+    ("abi.MapType (classic)", "BucketSize", 82, 19, 25),
+    ("abi.MapType (classic)", "Flags", 84, 19, 25),
+    ("abi.MapType (Swiss)", "GroupSize", 80, 24, 27),
+    ("abi.MapType (Swiss)", "Flags", 104, 24, 26),
+    ("abi.MapType (Swiss)", "Flags", 128, 27, 27),
     ("abi.Type (pointers)", "Size_", 0, 19, 27),
     ("abi.Type (pointers)", "PtrBytes", 8, 19, 27),
     ("abi.Type (pointers)", "TFlag", 20, 19, 27),
@@ -148,8 +161,65 @@ const OFFSETS: &[(&str, &str, u64, u32, u32)] = &[
     ("cleanupFn", "arg", 16, 26, 27),
 ];
 
-/// Claims that hold in programs that use the thing, and are silent in others: (claim, minor version).
-const IF_USED: [(&str, u32); 1] = [("specialCleanup", 24)];
+/// The same on 32-bit machines, as far as maps depend on it: there `uint64` is aligned to 4 bytes.
+const OFFSETS_32: &[(&str, &str, u64, u32, u32)] = &[
+    ("hmap", "count", 0, 19, 25),
+    ("hmap", "flags", 4, 19, 25),
+    ("hmap", "B", 5, 19, 25),
+    ("hmap", "noverflow", 6, 19, 25),
+    ("hmap", "hash0", 8, 19, 25),
+    ("hmap", "buckets", 12, 19, 25),
+    ("hmap", "oldbuckets", 16, 19, 25),
+    ("hmap", "nevacuate", 20, 19, 25),
+    ("hmap", "extra", 24, 19, 23),
+    ("mapextra", "overflow", 0, 19, 25),
+    ("mapextra", "oldoverflow", 4, 19, 25),
+    ("mapextra", "nextOverflow", 8, 19, 25),
+    ("maps.Map", "used", 0, 24, 27),
+    ("maps.Map", "seed", 8, 24, 27),
+    ("maps.Map", "dirPtr", 12, 24, 27),
+    ("maps.Map", "dirLen", 16, 24, 27),
+    ("maps.Map", "globalDepth", 20, 24, 27),
+    ("maps.Map", "globalShift", 21, 24, 27),
+    ("maps.Map", "writing", 22, 24, 27),
+    ("maps.Map", "tombstonePossible", 23, 25, 27),
+    ("maps.Map", "clearSeq", 24, 24, 27),
+    ("maps.table", "used", 0, 24, 27),
+    ("maps.table", "capacity", 2, 24, 27),
+    ("maps.table", "growthLeft", 4, 24, 27),
+    ("maps.table", "localDepth", 6, 24, 27),
+    ("maps.table", "index", 8, 24, 27),
+    ("maps.table", "groups", 12, 24, 27),
+    ("maps.groupsReference", "data", 0, 24, 27),
+    ("maps.groupsReference", "lengthMask", 4, 24, 27),
+    ("abi.MapType (classic)", "KeySize", 48, 19, 25),
+    ("abi.MapType (classic)", "ValueSize", 49, 19, 25),
+    ("abi.MapType (classic)", "BucketSize", 50, 19, 25),
+    ("abi.MapType (classic)", "Flags", 52, 19, 25),
+    ("abi.MapType (Swiss)", "GroupSize", 48, 24, 27),
+    ("abi.MapType (Swiss)", "Flags", 60, 24, 26),
+    ("abi.MapType (Swiss)", "Flags", 72, 27, 27),
+    ("abi.Type (pointers)", "Size_", 0, 19, 27),
+    ("abi.Type (pointers)", "PtrBytes", 4, 19, 27),
+    ("abi.Type (pointers)", "TFlag", 12, 19, 27),
+    ("abi.Type (pointers)", "Kind_", 15, 19, 27),
+    ("abi.Type (pointers)", "GCData", 20, 19, 27),
+];
+
+/// Structs of 32-bit numbers alone: their offsets are the same on every machine.
+const NO_WORDS: [&str; 3] = ["_func", "inlinedCall", "stackObjectRecord"];
+
+/// What is known of the offsets on machines of this word.
+fn offsets(word: u8) -> impl Iterator<Item = &'static (&'static str, &'static str, u64, u32, u32)> {
+    let wide = OFFSETS
+        .iter()
+        .filter(move |o| word == 8 || NO_WORDS.contains(&o.0));
+    wide.chain(OFFSETS_32.iter().filter(move |_| word == 4))
+}
+
+/// Claims that hold in programs that use the thing, and are silent in others: (claim, minor version, one machine
+/// if not all). The linker drops what is not used.
+const IF_USED: [(&str, u32, &str); 2] = [("specialCleanup", 24, ""), ("inlinedCall", 19, "s390x")];
 /// Claims that an experiment brings before its version: (claim, part of the binary's version).
 const BY_EXPERIMENT: [(&str, &str); 1] = [("spanInlineMarkBits", "greenteagc")];
 
@@ -169,6 +239,7 @@ struct BinaryEntry {
     name: String,
     file: String,
     go: String,
+    goarch: String,
     maps: String,
     stripped: bool,
 }
@@ -211,7 +282,10 @@ fn minor(go: &str) -> u32 {
 
 /// Whether the binary of this entry may have what the claim says or not, as it happens to be.
 fn is_open(claim: &Claim, binary: &BinaryEntry) -> bool {
-    IF_USED.contains(&(claim.name, minor(&binary.go)))
+    let here = |(name, of, machine): &(&str, u32, &str)| {
+        *name == claim.name && *of == minor(&binary.go) && binary.goarch.starts_with(*machine)
+    };
+    IF_USED.iter().any(here)
         || BY_EXPERIMENT
             .iter()
             .any(|(name, by)| *name == claim.name && binary.go.contains(by))
@@ -271,7 +345,9 @@ fn hold_claims(entry: &BinaryEntry, path: &Path, failures: &mut Vec<String>) {
             (None, false) => {}
         }
         let Some(found) = found else { continue };
-        for (_, field, off, since, until) in OFFSETS.iter().filter(|o| o.0 == claim.name) {
+        for (_, field, off, since, until) in
+            offsets(binary.abi.ptr_size).filter(|o| o.0 == claim.name)
+        {
             let here = (*since..=*until).contains(&minor(&entry.go));
             match found.off(field) {
                 Some(got) if here && got != *off => {
@@ -394,7 +470,7 @@ struct Told {
     indirect_elem: bool,
 }
 
-/// Reads a map descriptor by literal offsets (64-bit). Source: `internal/abi/type.go` and `map*.go`,
+/// Reads a map descriptor by literal offsets. Source: `internal/abi/type.go` and `map*.go`,
 /// `MapType`, `OldMapType`, `SwissMapType`; up to go1.19 `runtime/type.go`, `maptype`.
 fn told_by_descriptor(
     mem: &Memory<'_>,
@@ -402,18 +478,21 @@ fn told_by_descriptor(
     classic: bool,
     minor: u32,
 ) -> Result<Told, String> {
+    let w = mem.abi.word();
     let addr = |off: u64| at.checked_add(off).unwrap();
     let fault = |f: badmap::base::fault::Fault| f.to_string();
     let byte = |off| mem.read_u8(addr(off)).map(u64::from).map_err(fault);
-    let word = |off| mem.read_u64(addr(off)).map_err(fault);
-    let kind = byte(23)? & 31;
+    let word = |off| mem.read_uptr(addr(off)).map_err(fault);
+    let kind = byte(2 * w + 7)? & 31;
     if kind != 21 {
         return Err(format!("its kind is {kind}, not 21"));
     }
+    // Behind the common head of 4 words and 16 bytes: key, elem, bucket or group, hash function.
+    let own = 4 * w + 16 + 4 * w;
     if classic {
-        let (key, elem) = (byte(80)?, byte(81)?);
-        let bucket = mem.read_u16(addr(82)).map_err(fault)?;
-        let flags = mem.read_u32(addr(84)).map_err(fault)?;
+        let (key, elem) = (byte(own)?, byte(own + 1)?);
+        let bucket = mem.read_u16(addr(own + 2)).map_err(fault)?;
+        let flags = mem.read_u32(addr(own + 4)).map_err(fault)?;
         return Ok(Told {
             size: u64::from(bucket),
             keys_off: Some(8),
@@ -424,23 +503,22 @@ fn told_by_descriptor(
             indirect_elem: flags & 2 != 0,
         });
     }
-    let flags = mem
-        .read_u32(addr(if minor >= 27 { 128 } else { 104 }))
-        .map_err(fault)?;
+    let words = if minor >= 27 { 6 } else { 3 };
+    let flags = mem.read_u32(addr(own + words * w)).map_err(fault)?;
     let (indirect_key, indirect_elem) = (flags & 4 != 0, flags & 8 != 0);
-    let size = word(80)?;
+    let size = word(own)?;
     if minor >= 27 {
         return Ok(Told {
             size,
-            keys_off: Some(word(88)?),
-            key_stride: word(96)?,
-            elems_off: Some(word(104)?),
-            elem_stride: word(112)?,
+            keys_off: Some(word(own + w)?),
+            key_stride: word(own + 2 * w)?,
+            elems_off: Some(word(own + 3 * w)?),
+            elem_stride: word(own + 4 * w)?,
             indirect_key,
             indirect_elem,
         });
     }
-    let (slot, elem_off) = (word(88)?, word(96)?);
+    let (slot, elem_off) = (word(own + w)?, word(own + 2 * w)?);
     Ok(Told {
         size,
         keys_off: Some(8),
@@ -495,7 +573,8 @@ fn compare_types(s: &Session<'_, '_>, entry: &BinaryEntry, failures: &mut Vec<St
         if ours != told {
             fail(format!("\n    DWARF   {ours:?}\n    process {told:?}"));
         }
-        if entry.maps == "classic" && l.overflow_off != Some(told.size - 8) {
+        let word = program.mem.abi.word();
+        if entry.maps == "classic" && l.overflow_off != Some(told.size - word) {
             fail(format!(
                 "overflow pointer at {:?} of {} bytes",
                 l.overflow_off, told.size
@@ -519,7 +598,7 @@ fn sizes_in_slot(program: &Program<'_, '_>, ty: TypeId, told: &Told) -> (u64, u6
     };
     let size = |t: TypeId, indirect| {
         if indirect {
-            8
+            program.mem.abi.word()
         } else {
             program.graph.get(t).size
         }
@@ -539,10 +618,11 @@ fn request(core: PathBuf, binary: PathBuf) -> Request {
     }
 }
 
-/// A zoo core of this binary: the zoo holds a map type of every kind.
-fn zoo_of<'c>(corpus: &'c Corpus, binary: &BinaryEntry) -> Option<&'c CoreEntry> {
+/// A core of this binary whose program holds a map type of every kind.
+fn all_types_of<'c>(corpus: &'c Corpus, binary: &BinaryEntry) -> Option<&'c CoreEntry> {
     let of_it = |c: &&CoreEntry| {
-        c.binary == binary.name && c.scenario == "zoo" && corpus.dir.join(&c.file).exists()
+        let has_all = c.scenario == "zoo" || c.scenario.starts_with("hashes");
+        c.binary == binary.name && has_all && corpus.dir.join(&c.file).exists()
     };
     corpus.cores.iter().filter(of_it).min_by_key(|c| c.size)
 }
@@ -552,8 +632,8 @@ fn dwarf_and_the_process_agree_on_every_map_type() {
     let (mut failures, mut versions) = (Vec::new(), 0);
     for corpus in corpora() {
         for entry in corpus.binaries.iter().filter(|b| !b.stripped) {
-            let Some(core) = zoo_of(&corpus, entry) else {
-                println!("missing: a zoo core of {}", entry.name);
+            let Some(core) = all_types_of(&corpus, entry) else {
+                println!("missing: a zoo or hashes core of {}", entry.name);
                 continue;
             };
             let req = request(corpus.dir.join(&core.file), corpus.dir.join(&entry.file));
@@ -577,5 +657,6 @@ fn dwarf_and_the_process_agree_on_every_map_type() {
         failures.len(),
         failures.join("\n")
     );
+    println!("{versions} binaries");
     assert!(versions > 0, "no zoo core at all");
 }

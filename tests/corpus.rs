@@ -28,7 +28,7 @@ use corpus::files::corpora;
 fn every_core_tells_the_truth() {
     let mut failures = Vec::new();
     let mut sum = Outcome::default();
-    let (mut cores, mut missing) = (0, 0);
+    let (mut cores, mut missing, mut stackless) = (0, 0, 0);
     for corpus in corpora() {
         for core in &corpus.cores {
             let Some(files) = corpus.files_of(core) else {
@@ -42,19 +42,22 @@ fn every_core_tells_the_truth() {
             cores += 1;
             let one = compare(core, &files);
             println!(
-                "{}: {} maps, {} of the truth's found, {} wounds seen, {} left for rules to come",
-                core.name, one.maps, one.found, one.wounds, one.later
+                "{}: {} maps, {} of the truth's found, {} wounds seen ({} by hashes), {} for other rules",
+                core.name, one.maps, one.found, one.wounds, one.by_hash, one.later
             );
             failures.extend(one.failures.iter().map(|f| format!("{}: {f}", core.name)));
             sum.maps += one.maps;
             sum.found += one.found;
             sum.wounds += one.wounds;
+            sum.by_hash += one.by_hash;
+            stackless += u32::from(!files.binary.has_stacks());
             sum.later += one.later;
         }
     }
     println!(
-        "{cores} cores ({missing} missing), {} maps, {} of the truth's found, {} wounds seen, {} left for rules to come",
-        sum.maps, sum.found, sum.wounds, sum.later
+        "{cores} cores ({missing} missing, {stackless} of machines whose stacks are not walked), {} maps, {} of \
+         the truth's found, {} wounds seen ({} by hashes), {} for other rules",
+        sum.maps, sum.found, sum.wounds, sum.by_hash, sum.later
     );
     let shown: Vec<_> = failures.iter().take(400).cloned().collect();
     assert!(

@@ -112,6 +112,7 @@ fn look(session: &Session<'_, '_>) -> Seen {
 fn the_books_agree_with_the_maps_of_every_sound_core() {
     let mut all = Seen::default();
     let (mut cores, mut missing) = (0, 0);
+    let mut machines: BTreeMap<String, u32> = BTreeMap::new();
     for corpus in corpora() {
         let sound = |scenario: &str| !BROKEN.iter().any(|b| scenario.starts_with(b));
         for core in corpus.cores.iter().filter(|c| sound(&c.scenario)) {
@@ -130,7 +131,9 @@ fn the_books_agree_with_the_maps_of_every_sound_core() {
                 .iter()
                 .map(|(k, n)| format!("{n} {k}"))
                 .collect();
-            println!("{}: {}", core.name, told.join(", "));
+            let arch = &files.binary.goarch;
+            *machines.entry(arch.clone()).or_default() += 1;
+            println!("{} ({arch}): {}", core.name, told.join(", "));
             for (what, n) in seen.counts {
                 *all.counts.entry(what).or_default() += n;
             }
@@ -138,7 +141,7 @@ fn the_books_agree_with_the_maps_of_every_sound_core() {
             all.failures.extend(named);
         }
     }
-    println!("{cores} cores ({missing} missing)");
+    println!("{cores} cores ({missing} missing) of {machines:?}");
     for (what, n) in &all.counts {
         println!("{n:>12} {what}");
     }

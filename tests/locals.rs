@@ -22,6 +22,7 @@ use badmap::dwarf::locals::Local;
 use badmap::dwarf::locals::Place;
 use badmap::dwarf::sections::DwarfData;
 use badmap::file::binary::Binary;
+use badmap::file::corefile::Machine;
 use badmap::file::mmap::MappedFile;
 use badmap::types::graph::Kind;
 use badmap::types::graph::TypeGraph;
@@ -43,7 +44,15 @@ struct BinaryEntry {
     name: String,
     file: String,
     go: String,
+    goarch: String,
     stripped: bool,
+}
+
+impl BinaryEntry {
+    /// Whether the program is the zoo and the machine linux/amd64, of which most tests here know something.
+    fn is_zoo(&self) -> bool {
+        self.goarch == "amd64" && !self.name.contains("-hashes")
+    }
 }
 
 /// A binary and what was read of its DWARF.
@@ -51,6 +60,7 @@ struct Program<'p, 'd> {
     name: &'p str,
     /// `go1.27.3` is 27.
     minor: u32,
+    is_zoo: bool,
     binary: &'p Binary<'d>,
     index: &'p DwarfIndex<'d>,
     graph: &'p TypeGraph<'d>,
@@ -70,6 +80,7 @@ fn each(mut test: impl FnMut(&Program<'_, '_>)) {
         test(&Program {
             name: &entry.name,
             minor: minor.parse().unwrap(),
+            is_zoo: entry.is_zoo(),
             binary: &binary,
             index: &index,
             graph: &graph,
@@ -78,6 +89,21 @@ fn each(mut test: impl FnMut(&Program<'_, '_>)) {
         tested += 1;
     });
     assert!(tested > 0, "no binary at all");
+}
+
+/// Does `test` with every unstripped zoo on amd64 of the golden corpus, and says how many binaries there were besides.
+fn each_zoo(mut test: impl FnMut(&Program<'_, '_>)) {
+    let (mut tested, mut skipped) = (0, 0);
+    each(|p| {
+        if p.is_zoo {
+            test(p);
+            tested += 1;
+        } else {
+            skipped += 1;
+        }
+    });
+    println!("{tested} binaries, {skipped} of another program or machine left out");
+    assert!(tested > 0, "no zoo at all");
 }
 
 fn each_file(mut test: impl FnMut(&BinaryEntry, &Path, &[u8])) {
@@ -157,7 +183,7 @@ const FUNCTIONS: &[(&str, &[Argument])] = &[
 
 #[test]
 fn arguments_are_in_the_registers_of_the_abi_at_entry() {
-    each(|p| {
+    each_zoo(|p| {
         for (function, arguments) in FUNCTIONS {
             let found = p.at(p.function(function).0);
             let found: Vec<_> = found
@@ -187,7 +213,7 @@ fn arguments_are_in_the_registers_of_the_abi_at_entry() {
 
 #[test]
 fn a_frame_that_waits_in_a_call_has_its_arguments_in_their_slots() {
-    each(|p| {
+    each_zoo(|p| {
         let mut calls = 0;
         for (function, arguments) in FUNCTIONS {
             for (ret, callee) in p.calls(function) {
@@ -223,7 +249,7 @@ fn a_frame_that_waits_in_a_call_has_its_arguments_in_their_slots() {
 
 #[test]
 fn maps_that_are_used_after_a_call_are_in_the_frame() {
-    each(|p| {
+    each_zoo(|p| {
         let mut calls = p.calls("main.onStack").into_iter();
         let (ret, _) = calls
             .rfind(|(_, callee)| callee == "runtime.chanrecv1")
@@ -247,7 +273,7 @@ fn maps_that_are_used_after_a_call_are_in_the_frame() {
 
 #[test]
 fn variables_of_inlined_functions_name_their_function() {
-    each(|p| {
+    each_zoo(|p| {
         // `main.str` is one expression, which every compiler here inlines.
         let (mut own, mut inlined) = (0, BTreeMap::<String, u64>::new());
         for (i, entry) in p.entries.iter().enumerate() {
@@ -321,7 +347,10 @@ fn every_function_gives_sound_variables_at_every_place() {
             p.entries.len(),
             started.elapsed()
         );
-        assert!(locals > pcs && in_parts > 100, "{}", p.name);
+        // The program of the hashes is compiled without inlining and without lists of places.
+        let enough = if p.is_zoo { pcs } else { pcs / 4 };
+        assert!(locals > enough, "{}", p.name);
+        assert!(in_parts > 100 || !p.is_zoo, "{}", p.name);
     });
 }
 
@@ -339,16 +368,22 @@ fn kind_of(place: Place) -> &'static str {
 fn between_functions_there_are_no_variables() {
     each(|p| {
         let mut gaps = 0;
+        // The linker fills up with breakpoints, on x86.
+        let has_breakpoints = matches!(p.binary.machine, Machine::Amd64 | Machine::I386);
         for pair in p.entries.windows(2) {
             let last = pair[1] - 1;
-            // The linker fills up with breakpoints.
-            if last - pair[0] > 32 && p.code(last - 1, 2) == [0xcc; 2] {
+            let filled = has_breakpoints && p.code(last - 1, 2) == [0xcc; 2];
+            if last - pair[0] > 32 && filled {
                 assert_eq!(p.at(last), [], "{}: {last:#x}", p.name);
                 gaps += 1;
             }
         }
         println!("{}: {gaps} gaps", p.name);
-        assert!(gaps > 500, "{}: only {gaps} gaps", p.name);
+        assert!(
+            gaps > 500 || !has_breakpoints,
+            "{}: only {gaps} gaps",
+            p.name
+        );
         for nowhere in [0, 1, p.entries[0] - 1, u64::MAX] {
             assert_eq!(p.at(nowhere), [], "{}", p.name);
             assert_eq!(p.index.locals_in_call(LinkAddr(nowhere)), [], "{}", p.name);
@@ -374,6 +409,8 @@ fn constants_of_the_runtime_have_the_values_of_their_version() {
         let constant = |name| p.index.constant(name);
         let since = |minor, value| (p.minor >= minor).then_some(value);
         let moved = |before, after| if p.minor >= 25 { after } else { before };
+        let wide = p.binary.abi.ptr_size == 8;
+        let dead = 0xdead_dead_dead_dead_u64.cast_signed();
         for (name, value) in [
             // runtime/mheap.go
             ("runtime._KindSpecialFinalizer", Some(moved(1, 2))),
@@ -384,14 +421,17 @@ fn constants_of_the_runtime_have_the_values_of_their_version() {
             ("runtime.mSpanManual", Some(2)),
             // runtime/malloc.go, sizeclasses.go, stack.go, runtime2.go
             ("runtime._PageSize", Some(8192)),
-            ("runtime.heapArenaBytes", Some(64 << 20)),
+            (
+                "runtime.heapArenaBytes",
+                Some(if wide { 64 << 20 } else { 4 << 20 }),
+            ),
             ("runtime.mallocHeaderSize", since(22, 8)),
             ("runtime.fixedStack", since(21, 2048)),
             ("runtime._Gscan", Some(0x1000)),
             // an unsigned one that no int64 holds
             (
                 "runtime.clobberdeadPtr",
-                Some(0xdead_dead_dead_dead_u64.cast_signed()),
+                Some(if wide { dead } else { dead & 0xffff_ffff }),
             ),
             // none
             ("runtime.nothing", None),

@@ -17,7 +17,15 @@ pub struct Manifest {
 pub struct BinaryEntry {
     pub name: String,
     pub file: String,
+    pub goarch: String,
     pub stripped: bool,
+}
+
+impl BinaryEntry {
+    /// Whether badmap can walk the stacks of its processes.
+    pub fn has_stacks(&self) -> bool {
+        self.goarch == "amd64"
+    }
 }
 
 #[derive(Deserialize, Clone)]
@@ -26,6 +34,8 @@ pub struct CoreEntry {
     pub file: String,
     pub binary: String,
     pub scenario: String,
+    /// Who wrote the core: `kernel`, `gcore` or `qemu`.
+    pub dumped: String,
     pub truth: String,
     /// What the process wrote to stderr while it died, where that was kept.
     pub stderr: Option<String>,

@@ -1,6 +1,7 @@
 //! Headers and storage of maps, finalizers and cleanups: what the books say of objects whose type is known.
 
 use crate::Seen;
+use crate::heap::spans::largest_with_bits;
 use badmap::base::addr::Addr;
 use badmap::base::home::Home;
 use badmap::base::progress::Silent;
@@ -39,11 +40,13 @@ struct Piece<'p> {
 fn storage_types(s: &Session<'_, '_>) -> HashMap<TypeId, Addr> {
     let program = s.reader.program;
     let start = s.modules.list[0].types.start;
+    // Behind the common head, of four words and 16 bytes. Source: `internal/abi/type.go`, `Type`.
+    let third = 4 * program.mem.abi.word() + 16 + 2 * program.mem.abi.word();
     let mut out = HashMap::new();
     for (off, ty) in program.index.descriptors() {
         let ty = program.graph.strip(TypeId(ty));
         if let Kind::Map { .. } = program.graph.get(ty).kind {
-            let storage = program.mem.read_addr(Addr(start.0 + off + 64)).unwrap();
+            let storage = program.mem.read_addr(Addr(start.0 + off + third)).unwrap();
             out.insert(ty, storage);
         }
     }
@@ -56,7 +59,8 @@ fn record_pointers(s: &Session<'_, '_>, l: &SlotLayout) -> Vec<u64> {
         if indirect {
             vec![0]
         } else {
-            s.reader.program.graph.pointer_words(ty, 8)
+            let word = s.reader.program.mem.abi.word();
+            s.reader.program.graph.pointer_words(ty, word)
         }
     };
     let (key, elem) = (words(l.key, l.indirect_key), words(l.elem, l.indirect_elem));
@@ -145,7 +149,7 @@ pub fn hold_maps(s: &Session<'_, '_>, seen: &mut Seen) {
                         let dir = Piece {
                             what: "directories",
                             addr: w.map.dir_ptr,
-                            record: 8,
+                            record: s.reader.program.mem.abi.word(),
                             count: d.claimed,
                             pointers: &[0],
                             ty: None,
@@ -192,8 +196,10 @@ fn header(s: &Session<'_, '_>, seen: &mut Seen, addr: Addr) {
     let size = s.reader.layouts.family.header_size();
     let mask = match (&s.reader.layouts.family, size) {
         (Family::Swiss { .. }, 48) => 0b100,        // dirPtr
+        (Family::Swiss { .. }, 32) => 0b1000,       // the same on 32 bits
         (Family::Classic { .. }, 48) => 0b10_1100,  // buckets, oldbuckets, extra
         (Family::Classic { .. }, 56) => 0b100_1100, // the same, with clearSeq before extra
+        (Family::Classic { .. }, 28) => 0b101_1000, // buckets, oldbuckets, extra on 32 bits
         other => panic!("{other:?}"),
     };
     plain(s, seen, "masks of map headers", &obj, size, mask);
@@ -201,7 +207,11 @@ fn header(s: &Session<'_, '_>, seen: &mut Seen, addr: Addr) {
 
 fn table(s: &Session<'_, '_>, seen: &mut Seen, addr: Addr) {
     if let Some(obj) = object(s, seen, "tables", addr) {
-        plain(s, seen, "masks of tables", &obj, 32, 0b100); // groups.data
+        let (size, mask) = match s.reader.program.mem.abi.ptr_size {
+            8 => (32, 0b100), // groups.data
+            _ => (24, 0b1000),
+        };
+        plain(s, seen, "masks of tables", &obj, size, mask);
     }
 }
 
@@ -264,26 +274,38 @@ fn storage(s: &Session<'_, '_>, seen: &mut Seen, p: &Piece<'_>) {
     });
     let mut behind = got.iter().filter(|o| **o >= bytes);
     let mem = s.reader.program.mem;
+    let word = mem.abi.word();
     seen.hold(
         "words behind storages",
-        behind.all(|o| mem.read_u64(Addr(obj.start.0 + o)) == Ok(0)) || p.name == "map.bucket[",
+        behind.all(|o| mem.read_uptr(Addr(obj.start.0 + o)) == Ok(0)) || p.name == "map.bucket[",
         || format!("{obj:x?}"),
     );
     let want: Vec<u64> = (0..p.count)
         .flat_map(|i| p.pointers.iter().map(move |w| i * p.record + w))
         .collect();
     let got: Vec<u64> = got.into_iter().filter(|o| *o < bytes).collect();
+    // What `reflect` makes has no descriptor in the binary.
+    let (got, want) = if p.ty.is_none() && is_of_map(p) {
+        seen.count("storages of types that reflect made");
+        (without_type_words(got, &want, word), want)
+    } else {
+        (got, want)
+    };
     seen.hold("pointers of storages", whole && got == want, || {
         let other = got.iter().zip(&want).find(|(g, w)| g != w);
         let (g, w) = (got.len(), want.len());
         let (what, at, map) = (p.what, p.addr, &p.map);
         format!("{what} at {at} of {map}: {whole}, {g} words, not {w}; {other:x?}")
     });
-    if span.elem_size <= 512 {
-        let mask = want.iter().fold(0u64, |m, o| m | 1 << (o / 8));
+    if span.elem_size <= largest_with_bits(s) {
+        let mask = |words: &[u64]| words.iter().fold(0u64, |m, o| m | 1 << (o / word));
+        let mut mask = mask(&want);
         let got = heap
             .pointer_mask(&obj)
-            .map(|m| m & u64::MAX >> (64 - bytes.div_ceil(8)));
+            .map(|m| m & u64::MAX >> (64 - bytes.div_ceil(word)));
+        if p.ty.is_none() && is_of_map(p) {
+            mask |= got.unwrap_or(0) & (mask >> 1); // see `without_type_words`
+        }
         seen.hold("masks of storages", got == Some(mask), || {
             format!("{} at {}: {got:x?}, not {mask:x}", p.what, p.addr)
         });
@@ -291,12 +313,25 @@ fn storage(s: &Session<'_, '_>, seen: &mut Seen, p: &Piece<'_>) {
     types(s, seen, p, &obj);
 }
 
+/// Whether this is a bucket array or groups.
+fn is_of_map(p: &Piece<'_>) -> bool {
+    p.name.starts_with("map.")
+}
+
+/// In types that `reflect` makes both words of an interface are pointers, in the compiler's only the second.
+/// Source: `reflect/type.go`, `addTypeBits`; `cmd/compile/internal/typebits`, `SetNoCheck`.
+pub fn without_type_words(got: Vec<u64>, want: &[u64], word: u64) -> Vec<u64> {
+    let of_iface =
+        |o: &u64| want.binary_search(o).is_err() && want.binary_search(&(o + word)).is_ok();
+    got.into_iter().filter(|o| !of_iface(o)).collect()
+}
+
 fn types(s: &Session<'_, '_>, seen: &mut Seen, p: &Piece<'_>, obj: &Object) {
     let heap = s.reader.heap;
     let span = &heap.spans().list()[obj.span];
     let recorded = heap.recorded_type(obj);
     let minor = badmap::runtime::version::minor(&s.process.go).unwrap();
-    if minor < 22 || (span.class != 0 && span.elem_size <= 512) {
+    if minor < 22 || (span.class != 0 && span.elem_size <= largest_with_bits(s)) {
         seen.hold(
             "objects without a recorded type",
             recorded.is_none(),
@@ -314,9 +349,15 @@ fn types(s: &Session<'_, '_>, seen: &mut Seen, p: &Piece<'_>, obj: &Object) {
     let same = p.ty.is_none() || p.ty == recorded;
     // The compiler marks types of which it needs no hash and no comparison.
     let plain = name.as_ref().map(|n| n.trim_start_matches("noalg."));
+    // Source: `reflect/map.go`, `groupAndSlotOf`, from go1.24; `bucketOf`, up to go1.23, makes a descriptor that
+    // says struct and is none, so that badmap knows no type there.
+    let by_reflect = |n: &str| {
+        let made = n.starts_with("struct { Ctrl uint64; ") || n == "?";
+        p.ty.is_none() && is_of_map(p) && made
+    };
     seen.hold(
         "recorded types",
-        same && plain.is_some_and(|n| n.starts_with(p.name)),
+        same && plain.is_some_and(|n| n.starts_with(p.name) || by_reflect(n)),
         || {
             let want = p.ty;
             format!(
@@ -358,7 +399,8 @@ pub fn hold_specials(s: &Session<'_, '_>, seen: &mut Seen) {
                 };
                 let size = program.graph.get(elem).size;
                 let elem_size = spans.list()[obj.span].elem_size;
-                let pointers = !program.graph.pointer_words(elem, 8).is_empty();
+                let word = program.mem.abi.word();
+                let pointers = !program.graph.pointer_words(elem, word).is_empty();
                 let slot = s.reader.heap.slot_size(size, pointers);
                 seen.hold(
                     "finalizers on objects of their type",

@@ -1,6 +1,7 @@
 //! Spans against the runtime's own tables, and every pointer of every object against its target.
 
 use crate::Seen;
+use crate::heap::objects::without_type_words;
 use badmap::base::addr::Addr;
 use badmap::runtime::spans::Object;
 use badmap::runtime::spans::SlotState;
@@ -49,7 +50,9 @@ pub fn hold_spans(s: &Session<'_, '_>, seen: &mut Seen) {
     let mspan = s.reader.program.type_named("runtime.mspan").unwrap();
     let (mut in_use, mut by_count) = (0, 0);
     for i in 0..len {
-        let at = mem.read_addr(data.element(i, 8).unwrap()).unwrap();
+        let at = mem
+            .read_addr(data.element(i, mem.abi.word()).unwrap())
+            .unwrap();
         let span = s.reader.program.view(at, mspan);
         let byte = |name| mem.read_u8(span.field(name).unwrap().addr).unwrap();
         if !matches!(byte("state"), 1 | 2) {
@@ -107,20 +110,39 @@ pub fn hold_spans(s: &Session<'_, '_>, seen: &mut Seen) {
     });
 }
 
+/// The largest slots whose span keeps a bit for each word of it. Source: `runtime/mbitmap.go`, `heapBitsInSpan`
+/// (`minSizeForMallocHeader`, a bitmap of one word for each object), from go1.22.
+pub fn largest_with_bits(s: &Session<'_, '_>) -> u64 {
+    let word = s.reader.program.mem.abi.word();
+    word * word * 8
+}
+
 /// Whether the runtime's own bitmap of pages with inline marks says what the rule by size says.
 fn inline_marks(s: &Session<'_, '_>, seen: &mut Seen, start: Addr, elem_size: u64, class: u8) {
     let program = s.reader.program;
     if program.type_named("runtime.spanInlineMarkBits").is_none() {
         return;
     }
-    let by_size = class != 0 && (16..=512).contains(&elem_size);
-    // linux/amd64: one L1 entry, arenas of 64 MiB from -2^47.
-    let from_base = start.0.wrapping_add(1 << 47);
+    let by_size = class != 0 && (16..=largest_with_bits(s)).contains(&elem_size);
+    // One L1 entry; arenas of 64 MiB, of 4 MiB on 32 bits, from 0, on amd64 from -2^47.
+    // Source: `runtime/malloc.go`, `arenaL1Bits`, `logHeapArenaBytes`, `arenaBaseOffset`.
+    let base = if s.process.arch == "amd64" {
+        1 << 47
+    } else {
+        0
+    };
+    let log_arena = if program.mem.abi.ptr_size == 8 {
+        26
+    } else {
+        22
+    };
+    let from_base = start.0.wrapping_add(base);
     let arenas = variable(s, &["runtime.mheap_"]).field("arenas").unwrap();
     let l2 = arenas.index(0).unwrap().deref().unwrap().unwrap();
-    let arena = l2.index(from_base >> 26).unwrap().deref().unwrap().unwrap();
+    let arena = l2.index(from_base >> log_arena).unwrap();
+    let arena = arena.deref().unwrap().unwrap();
     let bits = arena.field("pageUseSpanInlineMarkBits").unwrap();
-    let page = (from_base >> 13) & 8191;
+    let page = (from_base % (1 << log_arena)) >> 13;
     let byte = program.mem.read_u8(Addr(bits.addr.0 + page / 8)).unwrap();
     let claimed = byte >> (page % 8) & 1 == 1;
     if by_size {
@@ -137,7 +159,7 @@ fn inline_marks(s: &Session<'_, '_>, seen: &mut Seen, start: Addr, elem_size: u6
 /// has been since. Objects of a running allocation may still hold what was there before.
 pub fn hold_pointers(s: &Session<'_, '_>, seen: &mut Seen) {
     let (heap, mem, meta) = (s.reader.heap, s.reader.program.mem, s.reader.meta);
-    let spans = heap.spans();
+    let (spans, word) = (heap.spans(), mem.abi.word());
     let (mut wrong, mut first) = (0, None);
     for (i, span) in spans.list().iter().enumerate().filter(|(_, s)| !s.manual) {
         let mut objects = Vec::new();
@@ -157,7 +179,7 @@ pub fn hold_pointers(s: &Session<'_, '_>, seen: &mut Seen) {
             let mut last = None;
             hold_type(s, seen, &obj);
             let whole = heap.pointer_words(meta, &obj, &mut |at| {
-                assert!(at >= obj.start && at.0 + 8 <= obj.start.0 + obj.size);
+                assert!(at >= obj.start && at.0 + word <= obj.start.0 + obj.size);
                 assert!(last < Some(at), "ascending");
                 last = Some(at);
                 seen.count("pointer words");
@@ -188,7 +210,7 @@ fn target(spans: &Spans<'_, '_>, to: Addr) -> Option<SlotState> {
 /// An object whose pointers the books do not tell: only one whose type was not yet recorded.
 fn undescribed(s: &Session<'_, '_>, seen: &mut Seen, obj: &Object) {
     let span = &s.reader.heap.spans().list()[obj.span];
-    let header = || s.reader.program.mem.read_u64(obj.slot_start) == Ok(0);
+    let header = || s.reader.program.mem.read_uptr(obj.slot_start) == Ok(0);
     let nothing = match span.class {
         0 => span.large_type.is_nil(),
         _ => span.header > 0 && header(),
@@ -201,10 +223,10 @@ fn undescribed(s: &Session<'_, '_>, seen: &mut Seen, obj: &Object) {
 /// The pointers of an object with a recorded type, by its mask and by the structure of the type.
 fn hold_type(s: &Session<'_, '_>, seen: &mut Seen, obj: &Object) {
     let (program, heap) = (s.reader.program, s.reader.heap);
-    let Some(ty) = heap
-        .recorded_type(obj)
-        .and_then(|d| s.reader.meta.type_at(d))
-    else {
+    let Some(descriptor) = heap.recorded_type(obj) else {
+        return;
+    };
+    let Some(ty) = s.reader.meta.type_at(descriptor) else {
         return;
     };
     let size = program.graph.get(ty).size;
@@ -215,7 +237,12 @@ fn hold_type(s: &Session<'_, '_>, seen: &mut Seen, obj: &Object) {
             got.push(off);
         }
     });
-    let want = program.graph.pointer_words(ty, 8);
+    let word = program.mem.abi.word();
+    let want = program.graph.pointer_words(ty, word);
+    if !s.modules.contains(descriptor) {
+        seen.count("objects of types that reflect made");
+        got = without_type_words(got, &want, word);
+    }
     seen.hold("types whose mask fits their structure", got == want, || {
         let name = &program.graph.declared(ty).name;
         let other = got.iter().zip(&want).find(|(g, w)| g != w);

@@ -211,6 +211,7 @@ pub fn image_of(layout: &Layout, body: Body<'static>) -> MapImage<'static> {
         keys: Default::default(),
         hands: Default::default(),
         heap_types: Vec::new(),
+        misplaced: Vec::new(),
         shared: Vec::new(),
         gaps: Default::default(),
     }
