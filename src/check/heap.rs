@@ -128,14 +128,15 @@ pub static RULES: &[Rule] = &[
         severity: Severity::Error,
         scope: Scope::All,
         holds_mid_write: true,
-        statement: "The allocator has each bucket or group array in its books as what the map's type says: with or without \
-            pointers, and of elements of that size.",
+        statement: "The allocator has the storage of a map in its books as what the map takes it for: with or without \
+            pointers, of elements of that size, and of the size class that so many bytes get.",
         source: "`runtime/malloc.go`, `mallocgc`, all versions; `runtime/mbitmap.go`, `heapSetType`, from go1.22, for the \
             recorded type.",
         breaks: "The collector overlooks what the entries point to, or takes integers for pointers. Causes: a header that \
             points to another map's storage, memory that was freed and allocated again as something else, a cast \
             between map types through `unsafe`.",
-        innocent: "Storage on a stack or outside the heap is in no books. Up to go1.21, and for objects that are small or \
+        innocent: "Storage on a stack or outside the heap is in no books. How many buckets an array was made for is not known \
+            exactly, so that its class is not compared; see CL-B. Up to go1.21, and for objects that are small or \
             without pointers, no type was recorded, and nothing is claimed about it.",
         example: "dirPtr: claimed storage without pointers at 0xc0000b8198, found the allocator made it with pointers",
         check: Check::Map(check_heaptype),
@@ -224,6 +225,11 @@ fn check_heaptype(s: &Subject<'_, '_>, out: &mut Verdicts) {
                 t.place,
                 format_args!("storage {} at {}", pointers(slots.has_pointers), t.addr),
                 format_args!("the allocator made it {}", pointers(*has)),
+            ),
+            Books::Class { wants, has } => out.broken(
+                t.place,
+                format_args!("an object of the class of {wants} bytes at {}", t.addr),
+                format_args!("the allocator made it in a slot of {has}"),
             ),
             Books::Type(name) => out.broken(
                 t.place,

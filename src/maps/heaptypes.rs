@@ -6,13 +6,23 @@ use crate::maps::image::Books;
 use crate::maps::image::HeapType;
 use crate::maps::image::MapImage;
 use crate::maps::image::Place;
+use crate::maps::image::Shape;
 use crate::runtime::heap::Heap;
 use crate::runtime::spans::SlotState;
 use crate::runtime::typemeta::TypeMeta;
 use crate::types::graph::TypeGraph;
 
-/// Holds each bucket array and group array that begins a live object against the span it lies in, and, from
-/// go1.22, against the type that was recorded when it was allocated.
+/// What a piece of storage should be.
+struct Wanted {
+    /// Bytes; `None` where rounding and preallocation leave it open (bucket arrays).
+    size: Option<u64>,
+    has_pointers: bool,
+    /// It is an array of buckets or groups.
+    is_array: bool,
+}
+
+/// Holds each piece of storage that begins a live object against the span it lies in, and, from go1.22,
+/// against the type that was recorded when it was allocated.
 /// Source: `runtime/malloc.go`, `mallocgc`; `runtime/mbitmap.go`, `heapSetType`.
 pub(crate) fn heap_types(
     heap: &Heap<'_, '_>,
@@ -24,9 +34,9 @@ pub(crate) fn heap_types(
     let spans = heap.spans();
     let slots = &image.slots;
     image.for_each_storage(|place, addr| {
-        if !is_array(image, place) {
+        let Some(wanted) = wanted(image, place) else {
             return;
-        }
+        };
         let Some(obj) = spans.object(addr).filter(|o| o.start == addr) else {
             return;
         };
@@ -36,13 +46,21 @@ pub(crate) fn heap_types(
         if spans.state(&obj) != Some(SlotState::Allocated) {
             return;
         }
-        // Classic buckets hold an overflow pointer, but the collector does not look at it where key and
-        // elem have none. Source: `cmd/compile/internal/reflectdata/reflect.go`, `MapBucketType`.
         let has_pointers = !span.noscan;
-        let books = if has_pointers != slots.has_pointers {
+        let class = wanted
+            .size
+            .and_then(|size| heap.slot_size(size, wanted.has_pointers))
+            .filter(|wants| *wants != span.elem_size);
+        let books = if has_pointers != wanted.has_pointers {
             Books::Pointers(has_pointers)
+        } else if let Some(wants) = class {
+            Books::Class {
+                wants,
+                has: span.elem_size,
+            }
         } else {
-            let Some(ty) = heap.recorded_type(&obj).and_then(|d| meta.type_at(d)) else {
+            let recorded = heap.recorded_type(&obj).filter(|_| wanted.is_array);
+            let Some(ty) = recorded.and_then(|d| meta.type_at(d)) else {
                 return;
             };
             let recorded = graph.get(ty);
@@ -56,12 +74,43 @@ pub(crate) fn heap_types(
     out
 }
 
-/// Whether a place refers to an array of buckets or groups, not to a directory or a table.
-fn is_array(image: &MapImage<'_>, place: Place) -> bool {
+/// What the storage that a place refers to should be; `None` where another rule speaks of its size.
+/// Source: `internal/runtime/maps/table.go`, `newTable` and `(*table).reset`, `internal/runtime/maps/map.go`,
+/// `NewMap`, `growToSmall` and `expandDirectory`, from go1.24; `runtime/map.go`, `makeBucketArray`, up to go1.23.
+fn wanted(image: &MapImage<'_>, place: Place) -> Option<Wanted> {
+    let slots = &image.slots;
+    let word = image.abi.word();
+    let array = |size| Wanted {
+        size,
+        has_pointers: slots.has_pointers,
+        is_array: true,
+    };
+    let pointers = |size: u64| Wanted {
+        size: Some(size),
+        has_pointers: true,
+        is_array: false,
+    };
     match (&image.body, place) {
-        (Body::Classic(_), _) => true,
-        (Body::Swiss(s), Place::Header(_)) => s.map.dir_len == 0,
-        (Body::Swiss(_), Place::Table { .. }) => true,
-        _ => false,
+        // Classic buckets hold an overflow pointer, but the collector does not look at it where key and
+        // elem have none. Source: `cmd/compile/internal/reflectdata/reflect.go`, `MapBucketType`.
+        (Body::Classic(_), _) => Some(array(None)),
+        (Body::Swiss(s), Place::Header(_)) => match &s.shape {
+            Shape::Small(_) => Some(array(Some(slots.size))),
+            Shape::Tables(d) => Some(pointers(d.claimed.checked_mul(word)?)),
+            Shape::Empty | Shape::Nonsense => None,
+        },
+        (Body::Swiss(_), Place::Dir(_)) => {
+            // Source: `internal/runtime/maps/table.go`, `table`: 32 bytes, 24 in 32-bit processes.
+            Some(pointers(if word == 4 { 24 } else { 32 }))
+        }
+        (Body::Swiss(s), Place::Table { dir: first, .. }) => {
+            let Shape::Tables(d) = &s.shape else {
+                return None;
+            };
+            let table = d.tables.iter().find(|t| t.first == first)?;
+            let groups = table.groups.as_ref()?;
+            Some(array(Some(groups.claimed.checked_mul(groups.stride)?)))
+        }
+        _ => None,
     }
 }

@@ -13,6 +13,8 @@ use std::sync::Arc;
 /// What was opened and how much of it is there.
 #[derive(Clone, Debug)]
 pub struct ProcessInfo {
+    /// How it hashes keys: `aes` or `fallback`; empty when that is not known.
+    pub hash: &'static str,
     /// Go version as the process says, e.g. `go1.23.9`, experiments included.
     pub go: String,
     /// badmap's newest known Go is older than this one: read by its fields, marked untested.

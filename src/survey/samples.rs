@@ -219,6 +219,7 @@ pub(crate) fn process() -> ProcessInfo {
         os: "linux",
         arch: "amd64",
         maps: "classic",
+        hash: "aes",
         core: PathBuf::from("core.4711"),
         core_size: 1_288_490_188,
         compressed: None,

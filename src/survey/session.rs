@@ -166,6 +166,7 @@ pub fn with_session<R>(
         &layouts,
         &threads,
         goroutines.as_ref(),
+        hashers.setup().name,
     );
     let session = Session {
         reader: MapReader {
@@ -276,6 +277,7 @@ fn describe(
     layouts: &MapLayouts,
     threads: &[Thread],
     goroutines: Option<&Goroutines>,
+    hash: &'static str,
 ) -> ProcessInfo {
     let coverage = program.mem.coverage();
     let notes = &identity.notes;
@@ -285,6 +287,7 @@ fn describe(
         os: "linux",
         arch: core.machine.goarch(core.abi),
         maps: layouts.family.as_str(),
+        hash,
         core: files.core_file.path().to_path_buf(),
         core_size: core.bytes.len() as u64,
         compressed: files.core_file.compressed(),

@@ -130,7 +130,8 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// An array of buckets or groups that the allocator has in its books as something else.
+/// A directory, a table, or an array of buckets or groups that the allocator has in its books as something
+/// else.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HeapType {
     /// Where the map refers to it.
@@ -159,6 +160,13 @@ pub enum Books {
     Pointers(bool),
     /// The name of the type it was allocated as, which is laid out otherwise.
     Type(Box<str>),
+    /// An object of another size class: bytes of the slot that it should have, and of the one it has.
+    Class {
+        /// Should have.
+        wants: u64,
+        /// Has.
+        has: u64,
+    },
 }
 
 /// A reference in a live entry that leads nowhere.
