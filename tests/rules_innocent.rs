@@ -13,6 +13,10 @@
     unreachable_pub
 )]
 
+mod innocent {
+    pub mod hands;
+    pub mod keys;
+}
 mod synth;
 
 use badmap::base::addr::Addr;
@@ -39,7 +43,6 @@ use synth::sound::assert_unknown;
 use synth::sound::c_growing;
 use synth::sound::c_growing_strings;
 use synth::sound::c_ints;
-use synth::sound::c_same_size;
 use synth::sound::c_strings;
 use synth::sound::s_many;
 use synth::sound::s_one;
@@ -100,9 +103,19 @@ fn buckets_above_nevacuate_may_be_evacuated() {
         .evacuate(2, 3);
     let m = classic::map(classic::buckets(synth::ints(), 3).fill(6, 3), Some(old));
     assert_ok("nevacuate 0", &m);
-    let mut m = c_same_size();
-    body(&mut m).hmap.nevacuate = 0;
-    assert_ok("nevacuate itself", &m);
+}
+
+#[test]
+fn the_mark_of_a_grow_moves_on_by_a_thousand_at_most() {
+    // Source: `runtime/map.go`, `advanceEvacuationMark`: behind that the bucket it names may be evacuated.
+    let old = (0..1030).fold(classic::oldbuckets(synth::ints(), 11), |a, chain| {
+        a.evacuate(chain, 2)
+    });
+    let mut m = classic::map(classic::buckets(synth::ints(), 12), Some(old));
+    assert_eq!(body(&mut m).hmap.nevacuate, 1030);
+    assert_ok("at the first that is not", &m);
+    body(&mut m).hmap.nevacuate = 1025;
+    assert_ok("where it had to stop", &m);
 }
 
 #[test]

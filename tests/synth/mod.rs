@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test crate uses its own part")]
 
 pub mod classic;
+pub mod hashed;
 pub mod sound;
 pub mod swiss;
 
@@ -15,6 +16,8 @@ use badmap::base::fault::Fault;
 use badmap::base::fault::Why;
 use badmap::maps::image::Body;
 use badmap::maps::image::Gap;
+use badmap::maps::image::Hand;
+use badmap::maps::image::Hands;
 use badmap::maps::image::Home;
 use badmap::maps::image::MapImage;
 use badmap::maps::image::SlotLayout;
@@ -228,6 +231,24 @@ pub fn gap(image: &mut MapImage<'_>, addr: Addr, size: u64) {
             why: Why::NotDumped,
         },
     });
+}
+
+/// A goroutine in a function of the runtime.
+pub fn hand(goroutine: u64, function: &str) -> Hand {
+    Hand {
+        goroutine,
+        function: function.into(),
+        throwing: false,
+    }
+}
+
+/// Every stack was walked, and these are at work.
+pub fn told(writers: &[Hand], readers: &[Hand]) -> Hands {
+    Hands {
+        complete: true,
+        writers: writers.to_vec(),
+        readers: readers.to_vec(),
+    }
 }
 
 /// Writes a pointer-sized number.
