@@ -7,6 +7,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
     missing_docs,
@@ -110,7 +111,13 @@ fn rules_of(doc: &Value, map: &str) -> Vec<String> {
     let all = doc["findings"].as_array().unwrap();
     all.iter()
         .filter(|f| f["map"] == map)
-        .map(|f| format!("{}@{}", f["rule"].as_str().unwrap(), f["where"].as_str().unwrap()))
+        .map(|f| {
+            format!(
+                "{}@{}",
+                f["rule"].as_str().unwrap(),
+                f["where"].as_str().unwrap()
+            )
+        })
         .collect()
 }
 
@@ -124,7 +131,9 @@ fn causes_of<'d>(doc: &'d Value, map: &str) -> Vec<&'d Value> {
 #[track_caller]
 fn assert_flip(doc: &Value, map: &str, addr: u64, bit: u64) {
     let causes = causes_of(doc, map);
-    let best = causes.first().unwrap_or_else(|| panic!("no cause: {doc:#}"));
+    let best = causes
+        .first()
+        .unwrap_or_else(|| panic!("no cause: {doc:#}"));
     assert_eq!(best["class"], "bit-flip", "{causes:#?}");
     assert_eq!(best["explains"], best["of"], "{best:#}");
     let words = best["words"].as_array().unwrap();
@@ -196,8 +205,14 @@ fn text_over_a_group_is_a_stray_write() {
     let causes = causes_of(&doc, &map);
     assert_eq!(causes[0]["class"], "stray-write", "{causes:#?}");
     let word = &causes[0]["words"][0];
-    assert_eq!((number(&word["addr"]), &word["looks_like"]), (group, &Value::from("ascii")));
-    assert!(causes[0]["text"].as_str().unwrap().contains("24 bytes"), "{causes:#?}");
+    assert_eq!(
+        (number(&word["addr"]), &word["looks_like"]),
+        (group, &Value::from("ascii"))
+    );
+    assert!(
+        causes[0]["text"].as_str().unwrap().contains("24 bytes"),
+        "{causes:#?}"
+    );
 }
 
 #[test]
@@ -224,7 +239,11 @@ fn a_string_key_whose_bytes_changed_is_a_mutated_key() {
     let mutated = causes.iter().find(|c| c["class"] == "mutated-key");
     let mutated = mutated.unwrap_or_else(|| panic!("{causes:#?}"));
     assert_eq!(number(&mutated["words"][0]["addr"]), data);
-    assert_eq!(mutated["words"][0]["claimed"], Value::Null, "keys are secrets");
+    assert_eq!(
+        mutated["words"][0]["claimed"],
+        Value::Null,
+        "keys are secrets"
+    );
 }
 
 #[test]
@@ -266,5 +285,9 @@ fn a_key_of_a_sync_map_whose_bytes_changed_is_off_its_path() {
     let data = at + 3 * 8; // the data word of the key
     copy.flip(data, 4);
     let doc = copy.check();
-    assert_eq!(rules_of(&doc, &map), [format!("SY-TRIE@node {at:#x}")], "{doc:#}");
+    assert_eq!(
+        rules_of(&doc, &map),
+        [format!("SY-TRIE@node {at:#x}")],
+        "{doc:#}"
+    );
 }

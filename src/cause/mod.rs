@@ -4,5 +4,7 @@
 
 pub mod explain;
 pub(crate) mod flips;
+mod hypotheses;
 pub mod looks;
+mod stray;
 pub(crate) mod words;

@@ -1,4 +1,5 @@
 //! Which words of the process a finding is about.
+//! Over 400 lines: one walk from places to words, with all that it asks of layouts.
 //! In: findings and the image they are about. Out: words by address, each with the name of what it is.
 
 use crate::base::addr::Addr;

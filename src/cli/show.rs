@@ -31,7 +31,8 @@ Exit codes:
 Examples:
   badmap show core.4711 --map 0xc000012345
   badmap show core.4711 --map main.srv.sessions --offset 40
-  badmap show core.4711 --map main.srv.sessions --entries --values clear")]
+  badmap show core.4711 --map main.srv.sessions --entries --values clear
+  badmap show core.4711 --map main.srv.sessions --key u-17")]
 pub(super) struct Args {
     #[command(flatten)]
     input: Input,
@@ -43,6 +44,17 @@ pub(super) struct Args {
     /// List keys and elems in place of buckets or groups
     #[arg(long, help_heading = "Selection")]
     entries: bool,
+
+    /// Look one key up as the process would, and say where it is or would be: a string as it is,
+    /// a number in decimal or 0x…, true, false
+    #[arg(
+        long,
+        value_name = "K",
+        allow_hyphen_values = true,
+        conflicts_with = "entries",
+        help_heading = "Selection"
+    )]
+    key: Option<String>,
 
     /// Buckets, groups or entries to list at most
     #[arg(
@@ -73,26 +85,29 @@ pub(super) struct Args {
     look: Look,
 }
 
+/// A window on nothing.
+const NOTHING: Window = Window {
+    offset: 0,
+    limit: 0,
+};
+
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     let target = parse_target(&args.map)?;
     let window = Window {
         offset: args.offset,
         limit: args.limit,
     };
-    let below = if args.entries {
+    let below = if args.key.is_some() {
+        Below::Lookup
+    } else if args.entries {
         Below::Entries(window)
     } else {
         Below::Parts(window)
     };
     let (parts, entries) = match below {
         Below::Parts(window) => (window, None),
-        Below::Entries(window) => (
-            Window {
-                offset: 0,
-                limit: 0,
-            },
-            Some(window),
-        ),
+        Below::Entries(window) => (NOTHING, Some(window)),
+        Below::Lookup => (NOTHING, None),
     };
     let bar = Bar::new(args.look.quiet);
     let shown = run::show(
@@ -100,6 +115,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         &target,
         parts,
         entries,
+        args.key.as_deref(),
         &bar,
     )?;
     drop(bar);

@@ -4,9 +4,11 @@
 use crate::base::addr::Addr;
 use crate::base::bytes::Abi;
 use crate::file::corefile::Machine;
-use crate::hash::aes;
 use crate::hash::aes::Schedule;
+use crate::hash::aes::amd64;
+use crate::hash::aes::arm64;
 use crate::hash::aes::arm64::Era;
+use crate::hash::aes::i386;
 use crate::hash::fallback::Mix32;
 use crate::hash::fallback::Mix64;
 use crate::runtime::program::Program;
@@ -147,9 +149,9 @@ impl MemHash {
     /// `memhash` over `p`.
     pub fn memhash(&self, p: &[u8], seed: u64) -> u64 {
         match &self.how {
-            How::Amd64(k) => aes::amd64::memhash(k, p, seed),
-            How::I386(k) => aes::i386::memhash(k, p, seed),
-            How::Arm64(k, era) => aes::arm64::memhash(k, *era, p, seed),
+            How::Amd64(k) => amd64::memhash(k, p, seed),
+            How::I386(k) => i386::memhash(k, p, seed),
+            How::Arm64(k, era) => arm64::memhash(k, *era, p, seed),
             How::Mix64(m) => m.memhash(p, seed),
             How::Mix32(m) => m.memhash(p, seed),
         }
@@ -158,9 +160,9 @@ impl MemHash {
     /// `memhash32` over 4 bytes.
     pub fn memhash32(&self, value: &[u8], seed: u64) -> u64 {
         match &self.how {
-            How::Amd64(k) => aes::amd64::short(k, value, seed),
-            How::I386(k) => aes::i386::memhash32(k, value, seed),
-            How::Arm64(k, era) => aes::arm64::memhash32(k, *era, value, seed),
+            How::Amd64(k) => amd64::short(k, value, seed),
+            How::I386(k) => i386::memhash32(k, value, seed),
+            How::Arm64(k, era) => arm64::memhash32(k, *era, value, seed),
             How::Mix64(m) => m.short(value, seed),
             How::Mix32(m) => m.memhash32(value, seed),
         }
@@ -169,9 +171,9 @@ impl MemHash {
     /// `memhash64` over 8 bytes.
     pub fn memhash64(&self, value: &[u8], seed: u64) -> u64 {
         match &self.how {
-            How::Amd64(k) => aes::amd64::short(k, value, seed),
-            How::I386(k) => aes::i386::memhash64(k, value, seed),
-            How::Arm64(k, _) => aes::arm64::memhash64(k, value, seed),
+            How::Amd64(k) => amd64::short(k, value, seed),
+            How::I386(k) => i386::memhash64(k, value, seed),
+            How::Arm64(k, _) => arm64::memhash64(k, value, seed),
             How::Mix64(m) => m.short(value, seed),
             How::Mix32(m) => m.memhash64(value, seed),
         }

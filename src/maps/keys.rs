@@ -53,7 +53,7 @@ impl<'a> KeyReader<'_, '_, 'a> {
             global: self.hashers.fault(),
             ..KeyFacts::default()
         };
-        let seed = seed_of(image);
+        let seed = image.seed();
         if let (Some(plan), Some(seed), Some(mut hasher)) =
             (&key_type.plan, seed, KeyHasher::new(self.hashers, self.mem))
         {
@@ -78,7 +78,7 @@ impl<'a> KeyReader<'_, '_, 'a> {
         let key_type = self.hashers.key_type(image.slots.map_type);
         let (Some(plan), Some(seed), Some(mut hasher)) = (
             &key_type.plan,
-            seed_of(image),
+            image.seed(),
             KeyHasher::new(self.hashers, self.mem),
         ) else {
             return (0, 0);
@@ -285,15 +285,6 @@ impl<'a> KeyReader<'_, '_, 'a> {
     }
 }
 
-/// The seed of a map's hashes.
-fn seed_of(image: &MapImage<'_>) -> Option<u64> {
-    match &image.body {
-        Body::Classic(c) => Some(u64::from(c.hmap.hash0)),
-        Body::Swiss(s) => Some(s.map.seed),
-        Body::Unreadable => None,
-    }
-}
-
 /// Whether equal keys at these places would have been found by one lookup: same chain, or same table.
 fn is_together(a: Place, b: Place) -> bool {
     match (a, b) {
@@ -309,6 +300,15 @@ fn is_together(a: Place, b: Place) -> bool {
 }
 
 impl MapImage<'_> {
+    /// The seed of the map's hashes; `None` when the header could not be read.
+    pub fn seed(&self) -> Option<u64> {
+        match &self.body {
+            Body::Classic(c) => Some(u64::from(c.hmap.hash0)),
+            Body::Swiss(s) => Some(s.map.seed),
+            Body::Unreadable => None,
+        }
+    }
+
     /// The tophash or control byte that an entry of this hash has.
     pub fn mark_of(&self, hash: u64) -> u8 {
         match &self.body {

@@ -502,6 +502,15 @@ struct EntryOut<'a> {
 }
 
 #[derive(Serialize)]
+struct LookupOut<'a> {
+    hash: String,
+    mark: String,
+    way: &'a [String],
+    found: Option<EntryOut<'a>>,
+    elsewhere: Option<&'a str>,
+}
+
+#[derive(Serialize)]
 struct ShowOut<'a> {
     schema: &'a str,
     tool: Tool,
@@ -518,6 +527,7 @@ struct ShowOut<'a> {
     values: &'a str,
     entries: Option<Vec<EntryOut<'a>>>,
     entries_total: Option<u64>,
+    lookup: Option<LookupOut<'a>>,
     exit: u8,
 }
 
@@ -532,6 +542,7 @@ pub fn write_show(
     let (offset, with_entries) = match below {
         Below::Parts(window) => (window.offset, false),
         Below::Entries(window) => (window.offset, true),
+        Below::Lookup => (0, false),
     };
     let doc = ShowOut {
         schema: SCHEMA,
@@ -549,11 +560,18 @@ pub fn write_show(
         gaps_total: s.row.gaps_total,
         header: Fields(&s.header),
         offset,
-        parts: (!with_entries).then(|| s.parts.iter().map(part_out).collect()),
+        parts: matches!(below, Below::Parts(_)).then(|| s.parts.iter().map(part_out).collect()),
         parts_total: s.parts_total,
         values: values.as_str(),
         entries: with_entries.then(|| s.entries.iter().map(|e| entry_out(e, values)).collect()),
         entries_total: with_entries.then_some(s.entries_total),
+        lookup: s.lookup.as_ref().map(|l| LookupOut {
+            hash: format!("{:#x}", l.hash),
+            mark: format!("{:#04x}", l.mark),
+            way: &l.way,
+            found: l.found.as_ref().map(|e| entry_out(e, values)),
+            elsewhere: l.elsewhere.as_deref(),
+        }),
         exit: exit.code(),
     };
     write_document(out, &doc)

@@ -354,6 +354,7 @@ pub(crate) fn shown() -> Shown {
             elem: "17".into(),
         }],
         entries_total: 9,
+        lookup: None,
     }
 }
 

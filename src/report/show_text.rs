@@ -17,6 +17,7 @@ use crate::report::style::wrap;
 use crate::report::style::write_field;
 use crate::survey::request::Window;
 use crate::survey::result::EntryText;
+use crate::survey::result::Lookup;
 use crate::survey::result::MapRow;
 use crate::survey::result::Part;
 use crate::survey::result::Shown;
@@ -33,6 +34,8 @@ pub enum Below {
     Parts(Window),
     /// Keys and elems.
     Entries(Window),
+    /// What a lookup of one key does.
+    Lookup,
 }
 
 /// Writes the result of `badmap show`.
@@ -77,7 +80,32 @@ pub fn write_show(
             )?;
             write_entries(out, &shown.entries)
         }
+        Below::Lookup => match &shown.lookup {
+            Some(lookup) => write_lookup(out, lookup, style),
+            None => Ok(()),
+        },
     }
+}
+
+fn write_lookup(out: &mut dyn Write, l: &Lookup, style: Style) -> io::Result<()> {
+    let body = WIDTH.saturating_sub(LABEL);
+    let hashes = format!("hashes to {:#x}: mark {:#04x}", l.hash, l.mark);
+    write_field(out, "key", "key", &[hashes])?;
+    let way = if l.way.is_empty() {
+        "nowhere: the map has no storage for it".to_owned()
+    } else {
+        l.way.join(", then ")
+    };
+    write_field(out, "looked", "looked", &wrap(&format!("in {way}"), body))?;
+    let found = match (&l.found, &l.elsewhere) {
+        (Some(e), _) => format!("at {}: {} -> {}", e.place, e.key, e.elem),
+        (None, None) => style.ink(Ink::Doubt, "no such key in the map"),
+        (None, Some(place)) => format!(
+            "{} by a lookup, though {place} holds it",
+            style.ink(Ink::Bad, "not found")
+        ),
+    };
+    write_field(out, "found", "found", &wrap(&found, body))
 }
 
 fn write_row(out: &mut dyn Write, row: &MapRow, style: Style) -> io::Result<()> {

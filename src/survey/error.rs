@@ -72,6 +72,14 @@ pub enum SurveyError {
         /// Goroutines on the runtime's list that could not be read; `None` when the list could not.
         unreadable: Option<u64>,
     },
+    /// The key asked for cannot be one of the map's.
+    #[error("looking up the key in {map}: {why}")]
+    BadKey {
+        /// The map's type.
+        map: String,
+        /// What is wrong.
+        why: String,
+    },
     /// No map has this address or owner path.
     #[error("looking for the map {target}: {found}")]
     NoSuchMap {
@@ -105,6 +113,7 @@ impl SurveyError {
             SurveyError::NoMaps { .. } => Some("badmap knows go1.19 to go1.27".into()),
             SurveyError::TooLittle { .. } => Some("the file may be cut short; compare its size with the original".into()),
             SurveyError::NoSuchGoroutine { .. } => Some("badmap goroutines --all lists every goroutine with its number".into()),
+            SurveyError::BadKey { .. } => Some("strings as they are, integers and pointers in decimal or 0x…, true, false, floats; others: --entries lists all keys".into()),
             SurveyError::NoSuchMap { .. } => Some("badmap list shows every map with its address and owner path".into()),
         }
     }

@@ -6,6 +6,7 @@ pub mod fold;
 mod hands;
 pub mod inputs;
 mod judge;
+mod lookup;
 mod owners;
 mod proof;
 pub mod redact;

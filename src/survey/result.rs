@@ -348,6 +348,8 @@ pub struct Shown {
     pub entries: Vec<EntryText>,
     /// Live entries that could be read, in all.
     pub entries_total: u64,
+    /// The key that was looked up, if one was asked for.
+    pub lookup: Option<Lookup>,
 }
 
 /// One bucket, table or group.
@@ -362,6 +364,21 @@ pub struct Part {
     /// One character a slot where the part has slots: `#` live, `.` empty, `-` deleted (emptyOne or
     /// tombstone), `>` evacuated, `?` an impossible mark. Groups of eight are separated by a space.
     pub slots: Option<String>,
+}
+
+/// What a lookup of one key in a map does.
+#[derive(Clone, Debug)]
+pub struct Lookup {
+    /// The key's hash.
+    pub hash: u64,
+    /// The tophash or control byte it has to have.
+    pub mark: u8,
+    /// The buckets or groups that are looked through, in order.
+    pub way: Vec<String>,
+    /// The entry, if it is found there.
+    pub found: Option<EntryText>,
+    /// Where an entry of this key stands that a lookup does not find.
+    pub elsewhere: Option<String>,
 }
 
 /// One entry as text, by redaction mode.

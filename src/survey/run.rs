@@ -15,6 +15,7 @@ use crate::survey::hands::AllHands;
 use crate::survey::judge::map_row;
 use crate::survey::judge::rows;
 use crate::survey::judge::shared_with;
+use crate::survey::lookup::lookup;
 use crate::survey::owners::with_paths;
 use crate::survey::proof::prove_hashes;
 use crate::survey::request::Request;
@@ -151,12 +152,13 @@ fn survey_of(s: &Session<'_, '_>, req: &Request, found: &Found, maps: Vec<MapRow
 
 /// Shows one map down to its slots.
 /// # Errors
-/// Whatever keeps badmap from reading the process, and `NoSuchMap`.
+/// Whatever keeps badmap from reading the process, `NoSuchMap`, and `BadKey`.
 pub fn show(
     req: &Request,
     target: &Target,
     parts: Window,
     entries: Option<Window>,
+    key: Option<&str>,
     progress: &dyn Progress,
 ) -> Result<Shown, SurveyError> {
     with_session(req, progress, |s| {
@@ -188,6 +190,13 @@ pub fn show(
                     half(l.elem, e.elem, l.indirect_elem),
                 )
             };
+            let lookup = key
+                .map(|text| lookup(s, &image, text, &mut render))
+                .transpose()
+                .map_err(|why| SurveyError::BadKey {
+                    map: row.ty.clone(),
+                    why,
+                })?;
             let none = Window {
                 offset: 0,
                 limit: 0,
@@ -202,6 +211,7 @@ pub fn show(
                 parts_total,
                 entries: entry_list,
                 entries_total,
+                lookup,
             })
         })
     })
