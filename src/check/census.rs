@@ -36,7 +36,12 @@ pub struct KeyCensus {
     pub complete: bool,
     /// Groups whose control word is zero, and in which keys do not fit: (first directory index, group).
     pub zero_words: Vec<(Option<u64>, u64)>,
+    /// Tables of which no key fits, though others of the map do: first directory index, and how many keys.
+    pub foreign: Vec<(u64, u64)>,
 }
+
+/// Of so many keys of a foreign table one may fit, and it is foreign all the same.
+const FOREIGN_LUCK: u64 = 16;
 
 /// Keys of a map that speak for a hash that nothing else has proven.
 const ENOUGH: u64 = 8;
@@ -51,6 +56,7 @@ impl KeyCensus {
         let all = each_storage(image, |_| {});
         out.complete = all;
         let mut zero = ZeroWords::default();
+        let mut tables = ForeignTables::default();
         image.for_each_key(|e, hash| {
             match hash {
                 KeyHash::Known(hash) => {
@@ -58,11 +64,13 @@ impl KeyCensus {
                     let fits = image.mark_of(hash) == e.mark;
                     out.wrong = out.wrong.saturating_add(u64::from(!fits));
                     zero.add(e.place, e.mark, fits);
+                    tables.add(e.place, fits);
                 }
                 KeyHash::Nan => {}
                 KeyHash::Unhashable { .. } | KeyHash::Fault(_) => out.complete = false,
             };
         });
+        out.foreign = tables.end();
         out.zero_words = zero.end();
         out.zero_words.retain(|(dir, group)| {
             is_sound_place(
@@ -88,7 +96,15 @@ impl KeyCensus {
             }
             _ => Judged::Unknown,
         };
+        if out.judged != Judged::Keys {
+            out.foreign.clear();
+        }
         out
+    }
+
+    /// Whether the entry belongs to a table that is named as a whole.
+    pub fn is_foreign(&self, place: Place) -> bool {
+        matches!(place, Place::Slot { dir: Some(first), .. } if self.foreign.iter().any(|(f, _)| *f == first))
     }
 
     /// Whether the slot belongs to a group that `SW-CTRLZERO` names as a whole.
@@ -131,6 +147,49 @@ impl ZeroWords {
     }
 
     fn end(mut self) -> Vec<(Option<u64>, u64)> {
+        self.close();
+        self.found
+    }
+}
+
+/// Finds tables of which no key fits.
+#[derive(Default)]
+struct ForeignTables {
+    at: Option<u64>,
+    keys: u64,
+    fitting: u64,
+    found: Vec<(u64, u64)>,
+}
+
+impl ForeignTables {
+    fn add(&mut self, place: Place, fits: bool) {
+        let Place::Slot {
+            dir: Some(first), ..
+        } = place
+        else {
+            return;
+        };
+        if self.at != Some(first) {
+            self.close();
+            self.at = Some(first);
+        }
+        self.keys = self.keys.saturating_add(1);
+        self.fitting = self.fitting.saturating_add(u64::from(fits));
+    }
+
+    fn close(&mut self) {
+        // By luck one key in 128 fits.
+        if let Some(first) = self.at
+            && self.keys >= ENOUGH
+            && self.fitting <= self.keys / FOREIGN_LUCK
+        {
+            self.found.push((first, self.keys));
+        }
+        self.keys = 0;
+        self.fitting = 0;
+    }
+
+    fn end(mut self) -> Vec<(u64, u64)> {
         self.close();
         self.found
     }

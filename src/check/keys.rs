@@ -80,7 +80,8 @@ pub static RULES: &[Rule] = &[
         breaks: "The entry cannot be found by its key, though a range yields it; an insert of the same key makes a \
             second one. One wrong key is the sign of a key whose bytes changed after it was inserted (a string made by \
             `unsafe` over a buffer that was reused, an array behind a pointer key cast), of a stray write or a flipped \
-            bit. If no key of a map fits, its seed was overwritten: then the seed alone is named.",
+            bit. If no key of a map fits, its seed was overwritten, and if none of one table does, the directory leads to \
+            another map's table: then the seed or the table alone is named.",
         innocent: "A key with a NaN in it has a new hash each time it is hashed, and is left out. Fast paths store the \
             mark before the key while they insert, with the write flag set. If the whole type is hashed unlike badmap \
             believes, no key of any of its maps fits: unless other maps have proven the hash, the rule is undecided.",
@@ -203,6 +204,16 @@ fn check_keyhash(s: &Subject<'_, '_>, out: &mut Verdicts) {
     if census.wrong == 0 {
         return;
     }
+    for (dir, keys) in &census.foreign {
+        out.broken(
+            Place::Table {
+                dir: *dir,
+                field: "",
+            },
+            format_args!("a table of this map, with {keys} keys"),
+            "none of them hashes to its control byte: another map's, or overwritten",
+        );
+    }
     let name = match image.body {
         Body::Classic(_) => "tophash",
         _ => "control byte",
@@ -210,7 +221,11 @@ fn check_keyhash(s: &Subject<'_, '_>, out: &mut Verdicts) {
     image.for_each_key(|e, hash| {
         let Some(hash) = hash.known() else { return };
         let mark = image.mark_of(hash);
-        if mark == e.mark || census.is_zero_word(e.place) || !is_sound_place(image, e.place) {
+        if mark == e.mark
+            || census.is_foreign(e.place)
+            || census.is_zero_word(e.place)
+            || !is_sound_place(image, e.place)
+        {
             return;
         }
         out.broken(

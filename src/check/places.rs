@@ -165,7 +165,7 @@ fn each_placed<'i>(
         else {
             return;
         };
-        if s.image.mark_of(hash) != e.mark {
+        if s.image.mark_of(hash) != e.mark || s.tallies.keys.is_foreign(e.place) {
             return;
         }
         if current.as_ref().is_none_or(|c| c.first != first) {
