@@ -19,6 +19,7 @@ mod hostile {
     pub mod goroutines;
     pub mod headers;
     pub mod inputs;
+    pub mod keys;
     pub mod pairing;
     pub mod run;
     pub mod types;

@@ -14,6 +14,7 @@ use crate::synth::hashed::behind_a_tombstone;
 use crate::synth::hashed::cell;
 use crate::synth::hashed::hashed;
 use crate::synth::hashed::old_cell;
+use crate::synth::hashed::places;
 use crate::synth::hashed::rehash;
 use crate::synth::hashed::rehash_all;
 use crate::synth::hashed::slot;
@@ -171,6 +172,12 @@ pub const PAIRS: &[Pair] = &[
     ),
     ("MAP-KEYHASH", h_one, |m| rehash_all(m, |h| h ^ 0x7f), &[]),
     (
+        "MAP-KEYHASH", // a table of another map: all of its keys, one finding
+        h_many,
+        |m| rehash_table(m, 3, |h| h ^ 1),
+        &[],
+    ),
+    (
         "MAP-DUP",
         h_strings,
         |m| double(m, cell(3, 0, 4), cell(3, 0, 1), false),
@@ -299,6 +306,15 @@ pub const PAIRS: &[Pair] = &[
     ),
 ];
 
+/// Another hash for every entry of the table that begins at this index of the directory.
+fn rehash_table(m: &mut Image, first: u64, change: impl Fn(u64) -> u64) {
+    for (n, place) in places(m).into_iter().enumerate() {
+        if matches!(place, Place::Slot { dir: Some(d), .. } if d == first) {
+            m.keys.hashes[n] = change(m.keys.hashes[n]);
+        }
+    }
+}
+
 /// Nobody knows how such keys are hashed.
 fn forget(m: &mut Image) {
     m.keys.state = HashState::Unknown;
@@ -421,6 +437,26 @@ fn if_no_key_fits_the_seed_is_named_once() {
             "MAP-KEYHASH at seed: the seed of the {n} hashes of the map's keys / {right} of the {n} keys hash to their marks\n"
         )
     );
+}
+
+#[test]
+fn a_table_of_which_no_key_fits_is_named_as_a_whole() {
+    let said = "MAP-KEYHASH at dir[3].table: a table of this map, with 20 keys / none of them hashes to its control \
+                byte: another map's, or overwritten\n";
+    let mut m = h_many();
+    rehash_table(&mut m, 3, |h| h ^ 1 << 63 ^ 1 << 9 ^ 1);
+    assert_eq!(show(&check_map(&m)), said);
+    // One of twenty may fit by luck; wherever it then should stand.
+    let first = places(&m).iter().position(|p| *p == slot(3, 0, 0)).unwrap();
+    m.keys.hashes[first] ^= 1;
+    assert_eq!(show(&check_map(&m)), said);
+    // Two of twenty are no luck.
+    m.keys.hashes[first + 1] ^= 1;
+    assert!(check_map(&m).findings_total > 18);
+    // The only table of a map is the map.
+    let mut m = h_one();
+    rehash_table(&mut m, 0, |h| h ^ 1);
+    assert!(show(&check_map(&m)).starts_with("MAP-KEYHASH at seed: "));
 }
 
 #[test]
