@@ -187,15 +187,17 @@ impl<'a> Case<'_, '_, 'a> {
 
     pub(crate) fn clobbered(&self, s: &Suspect) -> Clobbered {
         let mem = self.reader.program.mem;
+        let looks = self.looks_of(s.addr, s.size);
         let value = || mem.abi.uint(&mem.bytes(s.addr, s.size).ok()?, 0, s.size);
         Clobbered {
             addr: s.addr,
             size: s.size,
             what: s.what.clone(),
-            claimed: if s.secret { None } else { value() },
+            // Text is what secrets are made of, wherever it came to lie.
+            claimed: value().filter(|_| !s.secret && looks != Looks::Ascii),
             would_be: None,
             bit: None,
-            looks: self.looks_of(s.addr, s.size),
+            looks,
         }
     }
 

@@ -49,7 +49,6 @@ impl Case<'_, '_, '_> {
             .iter()
             .take(4)
             .map(|f| Clobbered {
-                claimed: (!f.suspect.secret).then_some(f.claimed),
                 would_be: (!f.suspect.secret).then_some(f.would_be),
                 bit: Some(f.bit),
                 ..self.clobbered(&f.suspect)

@@ -145,7 +145,7 @@ fn named_word(f: &Finding) -> Option<String> {
         Place::Group { .. } => "control word".into(),
         Place::Node(_) => return None,
         Place::Cell { .. } | Place::Slot { .. } => match f.rule {
-            "SW-CTRL" => "control word".into(),
+            "SW-CTRL" | "SW-SMALL" => "control word".into(),
             rule if rule.starts_with("CL-") => "tophash".into(),
             _ if f.claimed.contains("elem") => "elem".into(),
             _ => "key".into(),

@@ -288,7 +288,9 @@ impl<'r, 'i, 'v, 'a> Suspects<'r, 'i, 'v, 'a> {
         });
         let mem = self.reader.program.mem;
         if slots.indirect_key {
-            if let Ok(key) = mem.read_addr(at) {
+            if let Ok(key) = mem.read_addr(at)
+                && !key.is_nil()
+            {
                 self.add_words(key, MAX_KEY, "key");
             }
             return;

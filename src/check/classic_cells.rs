@@ -294,7 +294,10 @@ fn check_halves(s: &Subject<'_, '_>, out: &mut Verdicts) {
         Judged::Unknown | Judged::Seed => return out.unknown(),
         Judged::Keys => {}
     }
-    for (place, mark) in &s.image.keys.wrong_half {
+    let keys = &s.image.keys;
+    let listed = keys.wrong_half.len() as u64;
+    out.more(keys.wrong_half_total.saturating_sub(listed));
+    for (place, mark) in &keys.wrong_half {
         let (claimed, found) = if *mark == tophash::EVACUATED_X {
             ("lower", "upper")
         } else {

@@ -127,7 +127,7 @@ pub static RULES: &[Rule] = &[
         id: "MAP-HEAPTYPE",
         severity: Severity::Error,
         scope: Scope::All,
-        holds_mid_write: true,
+        holds_mid_write: false,
         statement: "The allocator has the storage of a map in its books as what the map takes it for: with or without \
             pointers, of elements of that size, and of the size class that so many bytes get.",
         source: "`runtime/malloc.go`, `mallocgc`, all versions; `runtime/mbitmap.go`, `heapSetType`, from go1.22, for the \

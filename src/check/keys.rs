@@ -77,8 +77,8 @@ pub static RULES: &[Rule] = &[
         source: "`runtime/map.go`, `mapassign` and `tophash`, up to go1.23; `internal/runtime/maps/map.go`, `h2`, and \
             `internal/runtime/maps/table.go`, `(*table).PutSlot`, from go1.24. The hashes: `runtime/alg.go` and the \
             assembly beside it.",
-        breaks: "The entry cannot be found by its key, though a range yields it; an insert of the same key makes a \
-            second one. One wrong key is the sign of a key whose bytes changed after it was inserted (a string made by \
+        breaks: "Most lookups do not find the entry by its key, though a range yields it (the fast paths for short keys go \
+            by the key alone); an insert of the same key makes a second one. One wrong key is the sign of a key whose bytes changed after it was inserted (a string made by \
             `unsafe` over a buffer that was reused, an array behind a pointer key cast), of a stray write or a flipped \
             bit. If no key of a map fits, its seed was overwritten, and if none of one table does, the directory leads to \
             another map's table: then the seed or the table alone is named.",
@@ -272,6 +272,10 @@ fn check_equal(s: &Subject<'_, '_>, out: &mut Verdicts, by_sign_of_zero: bool) {
         Judged::Unknown => out.unknown(),
         Judged::Seed | Judged::Keys if !s.tallies.keys.complete => out.unknown(),
         Judged::Seed | Judged::Keys => {}
+    }
+    if !by_sign_of_zero {
+        let listed = keys.duplicates.len() as u64;
+        out.more(keys.duplicates_total.saturating_sub(listed));
     }
     for d in &keys.duplicates {
         if d.by_sign_of_zero == by_sign_of_zero

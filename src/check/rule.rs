@@ -122,6 +122,11 @@ impl Verdicts {
         }
     }
 
+    /// There are `n` more that nobody kept.
+    pub fn more(&mut self, n: u64) {
+        self.total = self.total.saturating_add(n);
+    }
+
     /// What the rule needs could not be read: it can be neither proven nor refuted in full.
     pub fn unknown(&mut self) {
         self.unknown = true;

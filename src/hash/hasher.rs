@@ -38,6 +38,8 @@ pub struct Hashers<'v, 'a> {
     /// From go1.27 hash functions are shared by signature.
     by_signature: bool,
     untested: bool,
+    /// go1.19 or before: nothing tells which types never lie on the heap.
+    before_not_in_heap: bool,
     by_map: Mutex<HashMap<TypeId, Arc<KeyType>>>,
     held: Mutex<HashMap<TypeWord, Option<Arc<Held>>>>,
     proven: OnceLock<HashSet<TypeId>>,
@@ -75,8 +77,8 @@ pub enum HasherFact {
 pub(crate) struct Held {
     /// How it is hashed; `None` when it cannot be.
     pub(crate) plan: Option<Plan>,
-    /// Whether the type is understood, so that no plan means no hash.
-    pub(crate) is_known: bool,
+    /// It cannot be, by Go's rules.
+    pub(crate) is_unhashable: bool,
     /// The data word is the value itself.
     pub(crate) direct: bool,
     /// Bytes of a value.
@@ -98,6 +100,7 @@ impl<'v, 'a> Hashers<'v, 'a> {
             tables,
             by_signature: minor(version).is_none_or(|m| m >= 27),
             untested: is_untested(version),
+            before_not_in_heap: minor(version).is_some_and(|m| m < 20),
             by_map: Mutex::new(HashMap::new()),
             held: Mutex::new(HashMap::new()),
             proven: OnceLock::new(),
@@ -129,6 +132,18 @@ impl<'v, 'a> Hashers<'v, 'a> {
         self.proven.get_or_init(|| types);
     }
 
+    /// Whether the process's types do not say which of them never lie on the heap (`//go:notinheap`), so that
+    /// only the allocator knows whether a bucket holds pointers.
+    pub fn is_before_not_in_heap(&self) -> bool {
+        self.before_not_in_heap
+    }
+
+    /// Whether the plans of compiled functions were held against this kind of machine: those that demand
+    /// alignment have rules of their own.
+    pub fn is_plain_machine(&self) -> bool {
+        self.planner().alignment == 1
+    }
+
     /// Whether no version of Go is known that hashes as this one does.
     pub fn is_untested(&self) -> bool {
         self.untested
@@ -146,7 +161,7 @@ impl<'v, 'a> Hashers<'v, 'a> {
             alignment: match self.program.machine {
                 Machine::Arm => 4,
                 Machine::Mips => self.abi().word(),
-                Machine::Riscv64 => 8,
+                Machine::Riscv64 | Machine::Loong64 => 8,
                 _ => 1,
             },
         }
@@ -224,7 +239,9 @@ impl<'v, 'a> Hashers<'v, 'a> {
         let found = self.tables.find(code).filter(|f| f.entry == code);
         Some(match found {
             Some(f) => Ok((self.tables.name(&f).into_owned(), closure)),
-            None => Err(code),
+            // A jump into another file, as a plugin has it, is nothing that the tables know.
+            None if self.tables.is_code(code) || !self.program.mem.is_mapped(code, 1) => Err(code),
+            None => return None,
         })
     }
 
@@ -326,7 +343,7 @@ impl<'v, 'a> Hashers<'v, 'a> {
             let ty = self.program.graph.get(d.ty);
             Arc::new(Held {
                 plan: self.planner().dynamic(d.ty),
-                is_known: !matches!(ty.kind, Kind::Opaque | Kind::Alias { .. }),
+                is_unhashable: self.planner().is_unhashable(d.ty, 0),
                 direct: d.direct,
                 size: ty.size,
             })

@@ -105,6 +105,19 @@ impl Planner<'_, '_, '_> {
         self.alg_within(ty, 0)
     }
 
+    /// Whether a type has no hash because of what it holds: a slice, a map or a function. False where the
+    /// type is not understood.
+    pub fn is_unhashable(&self, ty: TypeId, depth: u32) -> bool {
+        let deeper = depth.saturating_add(1);
+        match &self.graph.get(ty).kind {
+            _ if depth > MAX_TYPE_DEPTH => false,
+            Kind::Slice { .. } | Kind::Func | Kind::Map { .. } => true,
+            Kind::Struct { fields } => fields.iter().any(|f| self.is_unhashable(f.ty, deeper)),
+            Kind::Array { elem, .. } => self.is_unhashable(*elem, deeper),
+            _ => false,
+        }
+    }
+
     fn alg_within(&self, ty: TypeId, depth: u32) -> Option<Alg> {
         if depth > MAX_TYPE_DEPTH {
             return None;
@@ -211,8 +224,10 @@ impl Planner<'_, '_, '_> {
                 break;
             }
             if self.alignment > 1 {
-                let align = if first.off == 0 {
-                    self.align_of(ty)
+                // An offset less aligned than the type says how aligned the run is.
+                let align = self.align_of(ty);
+                let align = if first.off & (align - 1) == 0 {
+                    align
                 } else {
                     1 << first.off.trailing_zeros()
                 };
@@ -345,7 +360,7 @@ impl Steps {
             return Some(());
         }
         // Elements of no bytes have no end by the key's size.
-        (stride > 0 || count <= MAX_HASH_STEPS as u64).then_some(())?;
+        (stride > 0 || count == 1).then_some(())?;
         let steps = each.steps.into_boxed_slice();
         self.push_some(Step::Repeat {
             off,

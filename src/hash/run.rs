@@ -59,6 +59,11 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
         })
     }
 
+    /// Bytes behind the keys that were hashed so far.
+    pub fn work(&self) -> u64 {
+        self.work
+    }
+
     /// The hash of `key`, whose first byte is offset 0 of the plan.
     pub fn hash(&mut self, plan: &Plan, key: &[u8], seed: u64) -> KeyHash {
         match self.run(&plan.steps, key, 0, seed, 0) {
@@ -144,6 +149,10 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
             })
         };
         let size = u64::try_from(len).map_err(|_| fault(Why::Unmapped))?;
+        // A length that leads out of memory must not use up what the other keys need.
+        if !self.mem.is_mapped(data, size) {
+            return Err(fault(Why::Unmapped));
+        }
         self.work = self.work.saturating_add(size);
         if self.work > MAX_HASH_WORK {
             return Err(fault(Why::TooLarge));
@@ -177,7 +186,7 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
         }
         let held = hashers.dynamic(word, empty).ok_or(fault)?;
         let Some(plan) = &held.plan else {
-            return Err(if held.is_known {
+            return Err(if held.is_unhashable {
                 KeyHash::Unhashable { word }
             } else {
                 fault

@@ -101,24 +101,27 @@ impl<'a> MapImage<'a> {
         }
     }
 
-    /// Calls `each` with the place and address of every piece of storage the map refers to: bucket
+    /// Calls `each` with the place and address of every piece of storage the map refers to that can be there: bucket
     /// arrays, or the small group, the directory, its tables and their groups.
     pub fn for_each_storage(&self, mut each: impl FnMut(Place, Addr)) {
         match &self.body {
             Body::Classic(c) => {
                 for (field, array) in [("buckets", &c.new), ("oldbuckets", &c.old)] {
-                    if let Some(a) = array {
+                    if let Some(a) = array.as_ref().filter(|a| a.main.is_somewhere()) {
                         each(Place::Header(field), a.main.addr);
                     }
                 }
             }
             Body::Swiss(s) => match &s.shape {
-                Shape::Small(g) => each(Place::Header("dirPtr"), g.addr),
-                Shape::Tables(d) => {
+                Shape::Small(g) if g.is_somewhere() => each(Place::Header("dirPtr"), g.addr),
+                Shape::Tables(d) if d.home.holds(s.map.dir_ptr, 0) != Some(false) => {
                     each(Place::Header("dirPtr"), s.map.dir_ptr);
                     for t in &d.tables {
+                        if t.home.holds(t.addr, 0) == Some(false) {
+                            continue;
+                        }
                         each(Place::Dir(t.first), t.addr);
-                        if let Some(g) = &t.groups {
+                        if let Some(g) = t.groups.as_ref().filter(|g| g.is_somewhere()) {
                             each(
                                 Place::Table {
                                     dir: t.first,
@@ -129,7 +132,7 @@ impl<'a> MapImage<'a> {
                         }
                     }
                 }
-                Shape::Empty | Shape::Nonsense => {}
+                _ => {}
             },
             Body::Unreadable => {}
         }

@@ -68,6 +68,7 @@ impl<'a> KeyReader<'_, '_, 'a> {
                 self.halves(c, image, plan, &mut hasher, &mut facts);
             }
             image.gaps = gaps;
+            facts.work = hasher.work();
         }
         image.keys = facts;
     }

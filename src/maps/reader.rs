@@ -142,6 +142,17 @@ impl<'v, 'a> MapReader<'v, 'a> {
     /// Reads the map with everything the rules want to know.
     pub fn read_for_check(&self, addr: Addr, slots: Arc<SlotLayout>) -> MapImage<'a> {
         let mut image = self.read(addr, slots);
+        if self.hashers.is_before_not_in_heap()
+            && image.slots.has_pointers
+            && self.is_noscan(&image)
+        {
+            // Pointers to what never lies on the heap (types of C that are incomplete) count as integers.
+            image.slots = Arc::new(SlotLayout {
+                has_pointers: false,
+                key_ptr_words: Vec::new(),
+                ..image.slots.as_ref().clone()
+            });
+        }
         RefChecker {
             mem: self.program.mem,
             heap: self.heap,
@@ -155,6 +166,16 @@ impl<'v, 'a> MapReader<'v, 'a> {
             image.misplaced = misplaced(self.program.mem, self.heap, extra.size, &image);
         }
         image
+    }
+
+    /// Whether the allocator has a classic map's buckets in its books as without pointers.
+    fn is_noscan(&self, image: &MapImage<'_>) -> bool {
+        let Body::Classic(c) = &image.body else {
+            return false;
+        };
+        let at = c.new.as_ref().map(|a| a.main.addr);
+        at.and_then(|at| self.heap.spans().find(at))
+            .is_some_and(|(_, span)| span.noscan)
     }
 
     /// Counts the live keys of the map at `addr` that hash to their mark, of its first `most`.

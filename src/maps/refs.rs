@@ -2,6 +2,8 @@
 //! In: an image whose body is read. Out: the bad ones, as facts for the rules that are about them.
 
 use crate::base::addr::Addr;
+use crate::base::fault::Fault;
+use crate::base::fault::Why;
 use crate::base::home::Home;
 use crate::base::limits::MAX_FINDINGS_PER_RULE;
 use crate::base::limits::MAX_TYPE_DEPTH;
@@ -168,7 +170,7 @@ impl RefChecker<'_, '_, '_> {
     ) {
         let (abi, half) = (self.mem.abi, plan.half);
         if !plan.indirect {
-            self.check_refs(plan, place, stored, bad);
+            self.check_refs(plan, place, stored, gaps, bad);
             return;
         }
         let ptr = Addr(abi.uptr(stored, 0).unwrap_or(0));
@@ -182,7 +184,7 @@ impl RefChecker<'_, '_, '_> {
             return bad(lost);
         }
         match self.mem.bytes(ptr, plan.size) {
-            Ok(value) => self.check_refs(plan, place, &value, bad),
+            Ok(value) => self.check_refs(plan, place, &value, gaps, bad),
             Err(f) if f.why.is_the_process() => bad(lost),
             Err(fault) => gaps.push(
                 if half == Half::Key {
@@ -200,6 +202,7 @@ impl RefChecker<'_, '_, '_> {
         plan: &HalfPlan,
         place: Place,
         value: &[u8],
+        gaps: &mut Gaps,
         bad: &mut impl FnMut(BadRef),
     ) {
         let abi = self.mem.abi;
@@ -252,12 +255,28 @@ impl RefChecker<'_, '_, '_> {
                     }
                 }
             };
-            bad(BadRef {
-                place,
-                half: plan.half,
-                off,
-                what,
-            });
+            let lost = match what {
+                BadRefKind::Str { data, len } if len > 0 => Some(data),
+                BadRefKind::IfaceData { data } => Some(data),
+                BadRefKind::Wild { ptr } => Some(ptr),
+                _ => None,
+            };
+            match lost.filter(|at| self.mem.may_be_left_out(*at)) {
+                Some(addr) => gaps.push(
+                    "what an entry refers to",
+                    Fault {
+                        addr,
+                        size: 1,
+                        why: Why::NotDumped,
+                    },
+                ),
+                None => bad(BadRef {
+                    place,
+                    half: plan.half,
+                    off,
+                    what,
+                }),
+            }
         }
     }
 

@@ -81,7 +81,12 @@ pub enum SyncFaultKind {
 impl SyncMapImage {
     pub(crate) fn fault(&mut self, at: Addr, what: SyncFaultKind) {
         self.faults_total = self.faults_total.saturating_add(1);
-        if self.faults.len() < MAX_FINDINGS_PER_RULE {
+        let kind = std::mem::discriminant(&what);
+        let alike = self
+            .faults
+            .iter()
+            .filter(|f| std::mem::discriminant(&f.what) == kind);
+        if alike.count() < MAX_FINDINGS_PER_RULE {
             self.faults.push(SyncFault { at, what });
         }
     }
@@ -196,13 +201,12 @@ fn read_two_maps(
     let expunged = reader
         .program
         .variable("sync.expunged")
-        .and_then(|v| v.word().ok())
-        .unwrap_or(0);
+        .and_then(|v| v.word().ok());
     out.locked = view
         .field("mu")
         .and_then(|mu| mem.read_u32(mu.addr).ok())
         .is_none_or(|state| state != 0);
-    if !out.locked {
+    if let Some(expunged) = expunged.filter(|_| !out.locked) {
         compare_maps(
             reader,
             out,
@@ -212,9 +216,11 @@ fn read_two_maps(
             &dirty_entries,
         )?;
     }
-    for (key, entry) in found.into_values() {
+    let mut found: Vec<(Addr, Addr)> = found.into_values().collect();
+    found.sort_unstable();
+    for (key, entry) in found {
         let p = mem.read_addr(entry)?;
-        if !p.is_nil() && p.0 != expunged {
+        if !p.is_nil() && Some(p.0) != expunged {
             if matches!(
                 reader.heap.home(p),
                 Home::FreeSpan

@@ -23,6 +23,8 @@ pub struct Memory<'a> {
     /// Files that the process had mapped, by the core's own list: gdb leaves out of a core what can be
     /// read from a file, segment and all. Ascending, not overlapping; used while the pieces are laid.
     files: Vec<AddrRange>,
+    /// Whole mappings may be missing.
+    leaves_out: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +95,7 @@ impl<'a> Memory<'a> {
             core: core.bytes,
             pieces: Vec::with_capacity(segments.len().saturating_mul(2)),
             files: mapped_files(core),
+            leaves_out: false,
         };
         let mut last = Addr(0);
         for s in &segments {
@@ -273,6 +276,17 @@ impl<'a> Memory<'a> {
         self.pieces = out;
     }
 
+    /// Says that whoever wrote the core leaves whole mappings out (gdb does, for `MADV_DONTDUMP`): what no
+    /// segment holds may have been there.
+    pub fn set_leaves_out(&mut self, leaves_out: bool) {
+        self.leaves_out = leaves_out;
+    }
+
+    /// Whether nothing is known of `addr`: the core has no segment there, and may have left one out.
+    pub fn may_be_left_out(&self, addr: Addr) -> bool {
+        self.leaves_out && !addr.is_nil() && self.piece(addr).is_none()
+    }
+
     /// The same memory with other bytes at `addr`, for asking what would be if. `None` where the process
     /// has no such bytes, all of them in one piece.
     pub fn patched<'b>(&self, addr: Addr, bytes: &'b [u8]) -> Option<Memory<'b>>
@@ -290,6 +304,7 @@ impl<'a> Memory<'a> {
             core: self.core,
             pieces: Vec::with_capacity(self.pieces.len().saturating_add(2)),
             files: self.files.clone(),
+            leaves_out: self.leaves_out,
         };
         out.pieces.extend(self.pieces.iter().take(i));
         let before = AddrRange {

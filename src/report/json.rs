@@ -591,7 +591,10 @@ fn entry_out(e: &EntryText, values: ValueMode) -> EntryOut<'_> {
     EntryOut {
         r#where: &e.place,
         mark: format!("{:#04x}", e.mark),
-        hash: e.hash.map(|h| format!("{h:#x}")),
+        hash: e
+            .hash
+            .filter(|_| values != ValueMode::None)
+            .map(|h| format!("{h:#x}")),
         key: shown(&*e.key),
         elem: shown(&*e.elem),
     }

@@ -180,6 +180,11 @@ impl<'v, 'a> PcTables<'v, 'a> {
         self.modules.is_empty()
     }
 
+    /// Whether an address lies in the code of a module.
+    pub fn is_code(&self, pc: Addr) -> bool {
+        self.modules.iter().any(|t| t.places.pcs.contains(pc))
+    }
+
     /// The function whose code holds `pc`. For a return address, ask with the address before it.
     pub fn find(&self, pc: Addr) -> Option<Func> {
         self.modules.iter().zip(0u32..).find_map(|(t, module)| {

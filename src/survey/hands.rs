@@ -34,12 +34,7 @@ fn op_of(function: &str) -> Option<Op> {
         "runtime.evacuate",
         "runtime.advanceEvacuationMark",
     ];
-    const READS: [&str; 4] = [
-        "runtime.mapaccess",
-        "runtime.mapiter",
-        "runtime.mapIter",
-        "runtime.mapclone",
-    ];
+    const READS: [&str; 3] = ["runtime.mapaccess", "runtime.mapiter", "runtime.mapIter"];
     const SWISS_WRITES: [&str; 20] = [
         "(*Map).PutSlot",
         "(*Map).putSlotSmall",
@@ -85,6 +80,15 @@ fn op_of(function: &str) -> Option<Op> {
     }
 }
 
+/// Functions in whose frames a map is being filled that says nothing of it.
+/// Source: `runtime/map.go`, `mapclone2` and `moveToBmap`, go1.21 to go1.23; `internal/runtime/maps/map.go`,
+/// `(*Map).Clone`, from go1.25.
+const CLONES: [&str; 3] = [
+    "runtime.mapclone",
+    "runtime.moveToBmap",
+    "internal/runtime/maps.(*Map).Clone",
+];
+
 /// The goroutines at work, by map. Nothing is asked of the stacks unless some map says that it is being
 /// written, for then alone a rule wants to know.
 #[derive(Default, Debug)]
@@ -92,11 +96,18 @@ pub(crate) struct AllHands {
     by_map: HashMap<Addr, Hands>,
     /// Nobody is left out.
     complete: bool,
+    /// The stacks were looked at.
+    pub(crate) looked: bool,
 }
 
 impl AllHands {
-    /// Looks at all stacks, if it matters.
-    pub(crate) fn look(s: &Session<'_, '_>, found: &Found, progress: &dyn Progress) -> AllHands {
+    /// Looks at all stacks, if it matters: some map says that it is being written, or `anyway`.
+    pub(crate) fn look(
+        s: &Session<'_, '_>,
+        found: &Found,
+        anyway: bool,
+        progress: &dyn Progress,
+    ) -> AllHands {
         let writing = |addr| {
             let reader = &s.reader;
             reader.hmap(addr).map_or_else(
@@ -104,7 +115,7 @@ impl AllHands {
                 |h| h.flags & crate::maps::image::Hmap::HASH_WRITING != 0,
             )
         };
-        if !found.maps.iter().any(|m| !m.dead && writing(m.addr)) {
+        if !anyway && !found.maps.iter().any(|m| !m.dead && writing(m.addr)) {
             return AllHands::default();
         }
         let Some(goroutines) = &s.goroutines else {
@@ -116,6 +127,7 @@ impl AllHands {
         progress.phase("looking who writes", Some(goroutines.list.len() as u64));
         let mut out = AllHands {
             complete: goroutines.unreadable == 0,
+            looked: true,
             ..AllHands::default()
         };
         for (g, done) in goroutines.list.iter().zip(1u64..) {
@@ -136,10 +148,20 @@ impl AllHands {
         writing: &impl Fn(Addr) -> bool,
     ) {
         let mut op: Option<(Op, String)> = None;
-        let mut throwing = false;
+        let (mut throwing, mut panicking) = (false, false);
+        let mut cloning = false;
         let mut maps = BTreeSet::new();
         for f in &stack.frames {
             let name = s.tables.name(&f.func);
+            if CLONES.iter().any(|c| name.starts_with(c)) {
+                cloning = true;
+                maps.extend(
+                    words(s, stack, f)
+                        .into_iter()
+                        .filter(|w| headers.contains(w)),
+                );
+                continue;
+            }
             let Some(this) = op_of(&name) else {
                 if op.is_some() {
                     break; // the caller of the outermost map function
@@ -150,6 +172,8 @@ impl AllHands {
                     "internal/runtime/maps.fatal",
                 ]
                 .contains(&name.as_ref());
+                // What a deferred function does after a panic is no part of the operation that panicked.
+                panicking |= ["runtime.gopanic", "runtime.sigpanic"].contains(&name.as_ref());
                 continue;
             };
             let worse = op.as_ref().map_or(this, |(o, _)| (*o).max(this));
@@ -160,8 +184,23 @@ impl AllHands {
                     .filter(|w| headers.contains(w)),
             );
         }
+        if cloning {
+            // The copy is filled without its flag being set, and which of the two it is does not matter.
+            for map in maps {
+                self.by_map.entry(map).or_default().cloning = true;
+            }
+            return;
+        }
         let Some((op, function)) = op else { return };
+        if panicking {
+            self.complete = false;
+            return;
+        }
         if maps.len() > 1 {
+            // Words left over from before: a writer's own map is one that is being written.
+            if op == Op::Read {
+                return;
+            }
             maps.retain(|m| writing(*m));
         }
         let (Some(map), 1) = (maps.first(), maps.len()) else {

@@ -34,10 +34,10 @@ pub(crate) fn rows(
     s: &Session<'_, '_>,
     req: &Request,
     found: &Found,
-    hands: &AllHands,
     progress: &dyn Progress,
 ) -> Vec<MapRow> {
     progress.phase("checking maps", Some(found.maps.len() as u64));
+    let mut hands = AllHands::look(s, found, false, progress);
     let done = AtomicU64::new(0);
     with_paths(s, req, found, |paths, _| {
         let checked: Vec<(Option<MapRow>, Storages)> = (0u32..u32::MAX)
@@ -45,7 +45,7 @@ pub(crate) fn rows(
             .collect::<Vec<_>>()
             .par_iter()
             .map(|(i, m)| {
-                let checked = map_row(s, found, hands, m, paths, &[]);
+                let checked = map_row(s, found, &hands, m, paths, &[]);
                 progress.at(done.fetch_add(1, Ordering::Relaxed).saturating_add(1));
                 let mut storages = Vec::new();
                 let Some((row, image)) = checked else {
@@ -63,19 +63,33 @@ pub(crate) fn rows(
                 .iter()
                 .flat_map(|(_, storages)| storages.iter().copied()),
         );
+        // A map that looks broken may be one that a goroutine is just filling.
+        let is_broken = |row: &MapRow| {
+            let verdict = row.verdict.as_ref().map(|v| v.verdict);
+            verdict == Some(Verdict::Broken)
+        };
+        let looked = hands.looked;
+        if !looked
+            && checked
+                .iter()
+                .any(|(r, _)| r.as_ref().is_some_and(is_broken))
+        {
+            hands = AllHands::look(s, found, true, progress);
+        }
+        let hands = &hands;
+        let none = Vec::new();
         let mut rows: Vec<MapRow> = (0u32..)
             .zip(checked)
             .filter_map(|(i, (row, _))| Some((i, row?)))
             .map(|(i, row)| {
-                match (
-                    sharing.get(&i),
-                    usize::try_from(i).ok().and_then(|i| found.maps.get(i)),
-                ) {
-                    // Only now it is known whom else the storage belongs to: such a map is checked again.
-                    (Some(others), Some(m)) => {
-                        map_row(s, found, hands, m, paths, others).map_or(row, |(row, _)| row)
-                    }
-                    _ => row,
+                let others = sharing.get(&i);
+                let again = others.is_some() || (!looked && is_broken(&row));
+                let map = usize::try_from(i).ok().and_then(|i| found.maps.get(i));
+                match map.filter(|_| again) {
+                    // Only now it is known whom else the storage belongs to, and who is at work.
+                    Some(m) => map_row(s, found, hands, m, paths, others.unwrap_or(&none))
+                        .map_or(row, |(row, _)| row),
+                    None => row,
                 }
             })
             .collect();
@@ -222,7 +236,7 @@ fn explain_map(
         addr: map.addr,
         slots,
         tell: &tell,
-        bytes: row::bytes_of(&image),
+        bytes: row::bytes_of(&image).saturating_add(image.keys.work),
     };
     Some(explain(&s.reader, &image, &check_map(&image), &again))
 }

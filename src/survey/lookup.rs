@@ -68,14 +68,17 @@ pub(crate) fn lookup(
     let (mut found, mut elsewhere) = (None, None);
     let mut looked = visited.len();
     let mark = image.mark_of(hash);
+    let by_key = goes_by_key(image, &written);
+    let mut best = usize::MAX;
     image.for_each_key(|e, known| {
         if !is_it(&e) {
             return;
         }
         let step = visited.iter().position(|v| is_in(*v, e.place));
-        let on_way = step.is_some() && e.mark == mark;
-        if on_way && found.is_none() {
-            looked = step.unwrap_or(0).saturating_add(1);
+        let on_way = step.filter(|_| by_key || e.mark == mark);
+        if let Some(step) = on_way.filter(|s| *s < best) {
+            best = step;
+            looked = step.saturating_add(1);
             let (key, elem) = render(&e);
             found = Some(EntryText {
                 place: e.place.to_string(),
@@ -84,7 +87,7 @@ pub(crate) fn lookup(
                 key,
                 elem,
             });
-        } else if !on_way && elsewhere.is_none() {
+        } else if elsewhere.is_none() {
             elsewhere = Some(e.place.to_string());
         }
     });
@@ -95,6 +98,21 @@ pub(crate) fn lookup(
         found,
         elsewhere,
     })
+}
+
+/// Whether such a lookup compares keys without looking at their marks, as the fast paths do.
+/// Source: `runtime/map_fast32.go`, `map_fast64.go` and `map_faststr.go`, up to go1.23;
+/// `internal/runtime/maps/runtime_fast64.go` and its like, from go1.24.
+fn goes_by_key(image: &MapImage<'_>, written: &Written) -> bool {
+    let short = match written {
+        Written::Plain(bytes) => matches!(bytes.len(), 4 | 8),
+        Written::Text(_) => false,
+    };
+    match &image.body {
+        Body::Classic(c) => short || (matches!(written, Written::Text(_)) && c.hmap.b == 0),
+        Body::Swiss(m) => m.map.dir_len == 0 && (short || matches!(written, Written::Text(_))),
+        Body::Unreadable => false,
+    }
 }
 
 /// The bytes of a key that a user wrote, by the map's key type.

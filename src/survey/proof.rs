@@ -53,10 +53,11 @@ pub(crate) fn prove_hashes(s: &Session<'_, '_>, found: &Found, progress: &dyn Pr
         .collect();
     let fitting: u64 = said.iter().map(|(_, x)| x.fitting).sum();
     let untested = s.reader.hashers.is_untested();
+    let plain = s.reader.hashers.is_plain_machine();
     let proven: HashSet<TypeId> = said
         .into_iter()
         .filter(|(_, x)| {
-            let sole = x.disagree <= 1 && !untested;
+            let sole = x.disagree <= 1 && !untested && plain;
             x.agree > 0 || (fitting >= ENOUGH && (x.is_runtimes || sole))
         })
         .map(|(ty, _)| ty)

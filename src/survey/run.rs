@@ -95,8 +95,7 @@ pub fn survey(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyEr
     with_session(req, progress, |s| {
         let found = find_maps(&s.grounds(), progress);
         prove_hashes(s, &found, progress);
-        let hands = AllHands::look(s, &found, progress);
-        let maps = rows(s, req, &found, &hands, progress);
+        let maps = rows(s, req, &found, progress);
         Ok(survey_of(s, req, &found, maps))
     })
 }
@@ -114,8 +113,7 @@ pub fn survey_goroutine(
         s.require_goroutine(goroutine)?;
         let found = find_maps(&s.grounds(), progress);
         prove_hashes(s, &found, progress);
-        let hands = AllHands::look(s, &found, progress);
-        let mut maps = rows(s, req, &found, &hands, progress);
+        let mut maps = rows(s, req, &found, progress);
         let held = find_maps_of(&s.grounds(), goroutine, progress);
         with_paths(s, req, &held, |paths, _| {
             let ways: HashMap<(Addr, bool), u32> = held
@@ -164,7 +162,7 @@ pub fn show(
     with_session(req, progress, |s| {
         let found = find_maps(&s.grounds(), progress);
         prove_hashes(s, &found, progress);
-        let hands = AllHands::look(s, &found, progress);
+        let hands = AllHands::look(s, &found, true, progress);
         let map = find_target(s, req, &found, target)?;
         with_paths(s, req, &found, |paths, redactor| {
             let shared = shared_with(s, &found, &map);

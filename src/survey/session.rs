@@ -115,7 +115,8 @@ pub fn with_session<R>(
     let index = Arc::new(DwarfIndex::new(&data, binary.abi.ptr_size, binary.path())?);
     let graph = TypeGraph::new(Box::new(DwarfTypes::new(index.clone())));
     let slide = image::slide(&identity.notes, &binary);
-    let memory = Memory::new(&core, Some(&binary), slide);
+    let mut memory = Memory::new(&core, Some(&binary), slide);
+    memory.set_leaves_out(identity.notes.how_dumped == "gcore");
     let program = Program {
         mem: &memory,
         graph: &graph,

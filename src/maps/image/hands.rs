@@ -18,6 +18,8 @@ pub struct Hands {
     /// Every stack was walked to its end, and for every map operation on any of them it is known which map
     /// it is on: who is not listed here is not at work.
     pub complete: bool,
+    /// A goroutine is copying it, or into it, which no flag tells.
+    pub cloning: bool,
     /// Those that change it.
     pub writers: Vec<Hand>,
     /// Those that look something up or iterate.

@@ -43,6 +43,8 @@ pub struct KeyFacts {
     pub wrong_half: Vec<(Place, u8)>,
     /// How many of those there were in all.
     pub wrong_half_total: u64,
+    /// Bytes behind the keys that were hashed: what it costs to hash them again.
+    pub work: u64,
     /// What the map type's descriptor says.
     pub descriptor: TypeFacts,
     /// What is impossible about the process's hash keys.

@@ -119,6 +119,11 @@ impl<'a> Storage<'a> {
             .flat_map(move |run| (run.first..).zip(run.bytes.chunks_exact(stride)))
     }
 
+    /// Whether an array can begin at its address, as far as the books tell.
+    pub fn is_somewhere(&self) -> bool {
+        self.home.holds(self.addr, 0) != Some(false)
+    }
+
     /// Whether every record inside the array's object could be read.
     pub fn is_complete(&self) -> bool {
         // An array may lie in several segments of the core, one behind the other.
