@@ -4,6 +4,8 @@
 use crate::synth;
 use crate::synth::classic::body;
 use crate::synth::hand;
+use crate::synth::hashed::hashed;
+use crate::synth::hashed::rehash_all;
 use crate::synth::sound::Image;
 use crate::synth::sound::assert_ok;
 use crate::synth::sound::c_growing;
@@ -13,6 +15,7 @@ use crate::synth::sound::s_one;
 use crate::synth::sound::show;
 use crate::synth::swiss;
 use crate::synth::swiss::table_header;
+use crate::synth::throwing;
 use crate::synth::told;
 use badmap::base::addr::Addr;
 use badmap::check::registry::check_map;
@@ -79,12 +82,39 @@ fn readers_do_not_disturb_each_other() {
 fn a_goroutine_does_not_disturb_itself() {
     // One operation is several frames.
     for mut m in written() {
-        m.hands = told(
-            &[hand(7, ASSIGN), hand(7, "runtime.growWork")],
-            &[hand(7, ACCESS)],
-        );
+        let writers = [throwing(7, ASSIGN), hand(7, "runtime.growWork")];
+        m.hands = told(&writers, &[hand(7, ACCESS)]);
         assert_ok("one goroutine", &m);
     }
+}
+
+#[test]
+fn words_left_over_on_a_stack_make_no_second_writer() {
+    // Unless the runtime itself has caught somebody on this map.
+    for mut m in written() {
+        m.hands = told(&[hand(7, ASSIGN), hand(8, ASSIGN)], &[hand(9, ACCESS)]);
+        assert_ok("nobody throws", &m);
+    }
+}
+
+#[test]
+fn one_that_throws_over_a_map_alone_makes_no_second_writer() {
+    for mut m in written() {
+        m.hands = told(&[throwing(7, ASSIGN)], &[]);
+        assert_ok("bad map state, say", &m);
+        m.hands = told(&[], &[throwing(7, ACCESS), hand(8, ACCESS)]);
+        let said = show(&check_map(&m));
+        assert!(!said.contains("MAP-TWOWRITERS"), "{said}");
+    }
+}
+
+#[test]
+fn a_map_that_is_being_cloned_is_not_judged_though_no_flag_tells() {
+    let mut m = hashed(c_ints());
+    m.hands.cloning = true;
+    body(&mut m).hmap.count += 3;
+    rehash_all(&mut m, |h| h ^ 1 << 63);
+    assert_ok("half a copy", &m);
 }
 
 fn bad(m: &mut Image, slot: u8, half: Half, what: BadRefKind) {

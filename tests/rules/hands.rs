@@ -19,6 +19,7 @@ use crate::synth::sound::s_one;
 use crate::synth::sound::s_small_strings;
 use crate::synth::swiss;
 use crate::synth::swiss::dir;
+use crate::synth::throwing;
 use crate::synth::told;
 use badmap::base::addr::Addr;
 use badmap::maps::image::BadRefKind;
@@ -94,14 +95,14 @@ pub const PAIRS: &[Pair] = &[
     (
         "MAP-TWOWRITERS",
         c_written,
-        |m| m.hands.writers.push(hand(9, "runtime.mapdelete")),
+        |m| m.hands.writers.push(throwing(9, "runtime.mapdelete")),
         &[],
     ),
     (
         "MAP-TWOWRITERS",
         s_written,
         |m| {
-            let reader = hand(9, "internal/runtime/maps.(*Iter).Next");
+            let reader = throwing(9, "internal/runtime/maps.(*Iter).Next");
             m.hands.readers.push(reader);
         },
         &[],
@@ -110,7 +111,10 @@ pub const PAIRS: &[Pair] = &[
         "MAP-TWOWRITERS", // the flag was toggled twice; other stacks are lost
         c_ints,
         |m| {
-            m.hands.writers = vec![hand(9, "runtime.mapassign"), hand(10, "runtime.mapassign")];
+            m.hands.writers = vec![
+                throwing(9, "runtime.mapassign"),
+                hand(10, "runtime.mapassign"),
+            ];
         },
         &[],
     ),

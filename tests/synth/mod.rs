@@ -248,6 +248,15 @@ pub fn told(writers: &[Hand], readers: &[Hand]) -> Hands {
         complete: true,
         writers: writers.to_vec(),
         readers: readers.to_vec(),
+        ..Hands::default()
+    }
+}
+
+/// A goroutine that has stopped the program there, because it had noticed another one.
+pub fn throwing(goroutine: u64, function: &str) -> Hand {
+    Hand {
+        throwing: true,
+        ..hand(goroutine, function)
     }
 }
 
