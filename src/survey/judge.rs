@@ -8,7 +8,6 @@ use crate::cause::explain::Cause;
 use crate::cause::explain::explain;
 use crate::cause::flips::Again;
 use crate::check::registry::check_map;
-use crate::check::rule::Verdict;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
 use crate::find::found::Sure;
@@ -64,15 +63,11 @@ pub(crate) fn rows(
                 .flat_map(|(_, storages)| storages.iter().copied()),
         );
         // A map that looks broken may be one that a goroutine is just filling.
-        let is_broken = |row: &MapRow| {
-            let verdict = row.verdict.as_ref().map(|v| v.verdict);
-            verdict == Some(Verdict::Broken)
-        };
         let looked = hands.looked;
         if !looked
             && checked
                 .iter()
-                .any(|(r, _)| r.as_ref().is_some_and(is_broken))
+                .any(|(r, _)| r.as_ref().is_some_and(MapRow::is_broken))
         {
             hands = AllHands::look(s, found, true, progress);
         }
@@ -83,7 +78,7 @@ pub(crate) fn rows(
             .filter_map(|(i, (row, _))| Some((i, row?)))
             .map(|(i, row)| {
                 let others = sharing.get(&i);
-                let again = others.is_some() || (!looked && is_broken(&row));
+                let again = others.is_some() || (!looked && row.is_broken());
                 let map = usize::try_from(i).ok().and_then(|i| found.maps.get(i));
                 match map.filter(|_| again) {
                     // Only now it is known whom else the storage belongs to, and who is at work.
@@ -197,14 +192,7 @@ fn explain_rows(
         .zip(&found.maps)
         .map(|(i, m)| (m.addr, (i, m)))
         .collect();
-    let mut broken: Vec<&mut MapRow> = rows
-        .iter_mut()
-        .filter(|r| {
-            r.verdict
-                .as_ref()
-                .is_some_and(|v| v.verdict == Verdict::Broken)
-        })
-        .collect();
+    let mut broken: Vec<&mut MapRow> = rows.iter_mut().filter(|r| r.is_broken()).collect();
     broken.sort_by_key(|r| r.addr);
     broken.truncate(MAX_EXPLAINED);
     if broken.is_empty() {
@@ -221,7 +209,7 @@ fn explain_rows(
 }
 
 /// What may have broken one map.
-fn explain_map(
+pub(crate) fn explain_map(
     s: &Session<'_, '_>,
     hands: &AllHands,
     map: &FoundMap,

@@ -187,15 +187,17 @@ pub struct MapRow {
 }
 
 impl MapRow {
+    /// Whether a rule of severity error is broken.
+    pub fn is_broken(&self) -> bool {
+        let verdict = self.verdict.as_ref();
+        verdict.is_some_and(|v| v.verdict == Verdict::Broken)
+    }
+
     /// Entries for totals: what the header claims, but of a broken map no more than its storage has
     /// room for, so that one wild counter does not drown the sum.
     pub fn entries(&self) -> u64 {
         let claimed = self.len.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-        let broken = self
-            .verdict
-            .as_ref()
-            .is_some_and(|v| v.verdict == Verdict::Broken);
-        if broken {
+        if self.is_broken() {
             claimed.min(self.capacity.unwrap_or(0))
         } else {
             claimed

@@ -12,6 +12,7 @@ use crate::find::search::find_maps;
 use crate::find::search::find_maps_of;
 use crate::survey::error::SurveyError;
 use crate::survey::hands::AllHands;
+use crate::survey::judge::explain_map;
 use crate::survey::judge::map_row;
 use crate::survey::judge::rows;
 use crate::survey::judge::shared_with;
@@ -166,12 +167,15 @@ pub fn show(
         let map = find_target(s, req, &found, target)?;
         with_paths(s, req, &found, |paths, redactor| {
             let shared = shared_with(s, &found, &map);
-            let Some((row, image)) = map_row(s, &found, &hands, &map, paths, &shared) else {
+            let Some((mut row, image)) = map_row(s, &found, &hands, &map, paths, &shared) else {
                 return Err(no_such(
                     target,
                     "its type is not one badmap can read".into(),
                 ));
             };
+            if row.is_broken() {
+                row.causes = explain_map(s, &hands, &map, &shared).unwrap_or_default();
+            }
             let (part_list, parts_total) = show::parts(&image, parts);
             let mut render = |e: &crate::maps::image::EntryRef<'_>| {
                 let half = |ty: TypeId, stored: &[u8], indirect: bool| {
