@@ -16,7 +16,7 @@ use badmap::maps::syncmap::SyncMapImage;
 /// A rule, what is wrong, and what is then said.
 type SyncPair = (&'static str, SyncFaultKind, &'static str);
 
-const AT: Addr = Addr(0xc000_0100_40);
+const AT: Addr = Addr(0xc0_0001_0040);
 
 pub const PAIRS: &[SyncPair] = &[
     (
@@ -50,8 +50,8 @@ pub const PAIRS: &[SyncPair] = &[
     (
         "SY-TRIE",
         SyncFaultKind::Parent {
-            claimed: Addr(0xc000_0100_80),
-            right: Addr(0xc000_0100_c0),
+            claimed: Addr(0xc0_0001_0080),
+            right: Addr(0xc0_0001_00c0),
         },
         "a child of 0xc000010080 / it hangs on 0xc0000100c0",
     ),
@@ -71,7 +71,7 @@ pub const GAPS: [&str; 1] = ["SY-TRIE"];
 fn sound() -> SyncMapImage {
     SyncMapImage {
         entries: (0..9)
-            .map(|i| (Addr(0xc000_0200_00 + 32 * i), Addr(0xc000_0200_10 + 32 * i)))
+            .map(|i| (Addr(0xc0_0002_0000 + 32 * i), Addr(0xc0_0002_0010 + 32 * i)))
             .collect(),
         hashed: (9, 0),
         ..SyncMapImage::default()
