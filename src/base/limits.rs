@@ -124,9 +124,9 @@ pub const MAX_SPECIALS: usize = 1 << 26;
 /// Steps of one key type's hash. An array of structs counts once.
 pub const MAX_HASH_STEPS: usize = 1 << 14;
 
-/// Bytes behind the keys of one map that are hashed. Larger than the strings of any map seen; hostile maps
-/// may refer to the same gigabyte a million times.
-pub const MAX_HASH_WORK: u64 = 1 << 33;
+/// Bytes behind the keys of one map that are hashed, beyond as many as the core and the binary have:
+/// programs do share strings, but hostile maps may refer to the same gigabyte a million times.
+pub const MIN_HASH_WORK: u64 = 1 << 24;
 
 /// Bytes that are read again in search of the cause of one map's findings: every bit that is tried costs
 /// reading the whole map once.

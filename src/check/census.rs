@@ -70,7 +70,6 @@ impl KeyCensus {
                 KeyHash::Unhashable { .. } | KeyHash::Fault(_) => out.complete = false,
             };
         });
-        out.foreign = tables.end();
         out.zero_words = zero.end();
         out.zero_words.retain(|(dir, group)| {
             is_sound_place(
@@ -81,6 +80,17 @@ impl KeyCensus {
                     slot: 0,
                 },
             )
+        });
+        // One that is in doubt, or has a group that is named already, is not named for its keys as well.
+        out.foreign = tables.end();
+        out.foreign.retain(|(first, _)| {
+            let named = out.zero_words.iter().any(|(dir, _)| *dir == Some(*first));
+            let slot = Place::Slot {
+                dir: Some(*first),
+                group: 0,
+                slot: 0,
+            };
+            !named && is_sound_place(image, slot)
         });
         let none_fits = (out.known >= 2 && out.wrong == out.known)
             || (out.known >= ENOUGH.saturating_mul(2)

@@ -3,6 +3,7 @@
 
 use crate::base::addr::Addr;
 use crate::base::bytes::Abi;
+use crate::base::limits::MIN_HASH_WORK;
 use crate::file::corefile::Machine;
 use crate::hash::memhash::GlobalFault;
 use crate::hash::memhash::HashSetup;
@@ -38,6 +39,8 @@ pub struct Hashers<'v, 'a> {
     /// From go1.27 hash functions are shared by signature.
     by_signature: bool,
     untested: bool,
+    /// Bytes behind the keys of one map that are hashed at most.
+    most_work: u64,
     /// go1.19 or before: nothing tells which types never lie on the heap.
     before_not_in_heap: bool,
     by_map: Mutex<HashMap<TypeId, Arc<KeyType>>>,
@@ -100,6 +103,11 @@ impl<'v, 'a> Hashers<'v, 'a> {
             tables,
             by_signature: minor(version).is_none_or(|m| m >= 27),
             untested: is_untested(version),
+            most_work: {
+                let there = program.mem.coverage();
+                let bytes = there.dumped.saturating_add(there.from_binary);
+                bytes.saturating_add(MIN_HASH_WORK)
+            },
             before_not_in_heap: minor(version).is_some_and(|m| m < 20),
             by_map: Mutex::new(HashMap::new()),
             held: Mutex::new(HashMap::new()),
@@ -130,6 +138,12 @@ impl<'v, 'a> Hashers<'v, 'a> {
     /// Says of which map types that is so; the first word counts.
     pub fn set_proven(&self, types: HashSet<TypeId>) {
         self.proven.get_or_init(|| types);
+    }
+
+    /// Bytes behind the keys of one map that are hashed at most: keys of a sane map do not share their
+    /// bytes, so that they are fewer than the process has.
+    pub(crate) fn most_work(&self) -> u64 {
+        self.most_work
     }
 
     /// Whether the process's types do not say which of them never lie on the heap (`//go:notinheap`), so that

@@ -4,7 +4,6 @@
 use crate::base::addr::Addr;
 use crate::base::fault::Fault;
 use crate::base::fault::Why;
-use crate::base::limits::MAX_HASH_WORK;
 use crate::base::limits::MAX_TYPE_DEPTH;
 use crate::hash::hasher::Hashers;
 use crate::hash::memhash::MemHash;
@@ -46,6 +45,7 @@ pub struct KeyHasher<'h, 'v, 'a> {
     memhash: &'h MemHash,
     mem: &'h Memory<'a>,
     work: u64,
+    most: u64,
 }
 
 impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
@@ -56,6 +56,7 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
             memhash: hashers.memhash()?,
             mem,
             work: 0,
+            most: hashers.most_work(),
         })
     }
 
@@ -154,7 +155,7 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
             return Err(fault(Why::Unmapped));
         }
         self.work = self.work.saturating_add(size);
-        if self.work > MAX_HASH_WORK {
+        if self.work > self.most {
             return Err(fault(Why::TooLarge));
         }
         self.mem.bytes(data, size).map_err(KeyHash::Fault)
@@ -199,7 +200,7 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
         } else {
             self.work = self.work.saturating_add(held.size);
             let at = Addr(abi.uptr(data, 0).unwrap_or(0));
-            if self.work > MAX_HASH_WORK {
+            if self.work > self.most {
                 return Err(fault);
             }
             self.mem.bytes(at, held.size).map_err(KeyHash::Fault)?

@@ -58,7 +58,9 @@ impl<'a> KeyReader<'_, '_, 'a> {
             (&key_type.plan, seed, KeyHasher::new(self.hashers, self.mem))
         {
             let mut gaps = std::mem::take(&mut image.gaps);
-            facts.state = if self.hashers.is_proven(image.slots.map_type) {
+            // With impossible hash keys no hash says anything of a map.
+            let usable = facts.global.is_none();
+            facts.state = if usable && self.hashers.is_proven(image.slots.map_type) {
                 HashState::Proven
             } else {
                 HashState::Doubtful

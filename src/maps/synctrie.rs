@@ -76,7 +76,7 @@ pub(crate) fn read_trie(
             let value = node.element(4, word).ok_or_else(bad)?;
             out.entries.push((key, value));
             // Of a Go that nobody has seen nothing is claimed.
-            if reader.hashers.is_untested() {
+            if reader.hashers.is_untested() || reader.hashers.fault().is_some() {
             } else if let (Some(seed), Some(hasher)) = (seed, hasher.as_mut()) {
                 let bytes = mem.bytes(key, word.saturating_mul(2))?;
                 match hasher.hash(&plan, &bytes, seed) {
