@@ -125,7 +125,7 @@ impl<'v, 'a> Hashers<'v, 'a> {
         self.setup.fault
     }
 
-    /// Which hash is in use, and why it is not known if it is not.
+    /// Which hash is in use.
     pub fn setup(&self) -> &HashSetup {
         &self.setup
     }

@@ -39,8 +39,6 @@ pub struct HashSetup {
     pub name: &'static str,
     /// What is impossible about the variables it is made of: a fact for `MAP-GLOBALKEY`.
     pub fault: Option<GlobalFault>,
-    /// Why it is not known.
-    pub missing: Option<String>,
 }
 
 /// What is impossible about the process's hash keys.
@@ -62,11 +60,10 @@ impl HashSetup {
     /// Source: `runtime/alg.go`, `alginit`; `internal/runtime/maps/runtime_alg.go` in go1.27. Where an
     /// architecture has no AES hash the linker drops its variables: no variable, not in use.
     pub fn read(program: &Program<'_, '_>, version: &str) -> HashSetup {
-        let nothing = |missing: &str| HashSetup {
+        let unknown = || HashSetup {
             memhash: None,
             name: "",
             fault: None,
-            missing: Some(missing.to_string()),
         };
         let (mem, abi) = (program.mem, program.mem.abi);
         let place = |names: [&str; 2]| {
@@ -77,7 +74,7 @@ impl HashSetup {
         let flag = match place(USE_AES).map(|at| mem.read_u8(at)) {
             None => 0,
             Some(Ok(flag)) => flag,
-            Some(Err(_)) => return nothing("useAeshash is not in the core"),
+            Some(Err(_)) => return unknown(),
         };
         let has_aes = matches!(
             program.machine,
@@ -85,12 +82,12 @@ impl HashSetup {
         );
         let fault = (flag > 1).then_some(GlobalFault::Flag(flag));
         if flag != 0 && program.machine == Machine::Arm64 && minor == 20 {
-            return nothing("the AES hash of go1.20 on arm64 is not known");
+            return unknown(); // which of its neighbours it agrees with was never seen
         }
         if flag != 0 && has_aes {
             let size = abi.word().saturating_mul(16);
             let Some(bytes) = place(SCHEDULE).and_then(|at| mem.bytes(at, size).ok()) else {
-                return nothing("aeskeysched is not in the core");
+                return unknown();
             };
             let schedule = Schedule::from_bytes(&bytes);
             let zero = bytes.iter().all(|b| *b == 0);
@@ -109,12 +106,11 @@ impl HashSetup {
                 memhash: Some(MemHash::new(how, abi)),
                 name: "aes",
                 fault: fault.or(zero.then_some(GlobalFault::ZeroKeys("aeskeysched"))),
-                missing: None,
             };
         }
         let keys = place(HASHKEY).and_then(|at| read_keys(program, at));
         let Some(keys) = keys else {
-            return nothing("hashkey is not in the core");
+            return unknown();
         };
         let how = if abi.ptr_size == 8 {
             How::Mix64(Mix64::new(keys, abi, minor <= 22))
@@ -126,7 +122,6 @@ impl HashSetup {
             memhash: Some(MemHash::new(how, abi)),
             name: "fallback",
             fault: fault.or(zero.then_some(GlobalFault::ZeroKeys("hashkey"))),
-            missing: None,
         }
     }
 }

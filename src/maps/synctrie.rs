@@ -54,6 +54,8 @@ pub(crate) fn read_trie(
         }]),
     };
     let mut hasher = KeyHasher::new(reader.hashers, mem);
+    // Of a Go that nobody has seen, and with impossible hash keys, nothing is claimed.
+    let is_claimed = !reader.hashers.is_untested() && reader.hashers.fault().is_none();
     let bits = word.saturating_mul(8);
     let top = mem.read_addr(root.addr)?;
     let mut stack = vec![Visit {
@@ -75,8 +77,8 @@ pub(crate) fn read_trie(
             let key = node.element(2, word).ok_or_else(bad)?;
             let value = node.element(4, word).ok_or_else(bad)?;
             out.entries.push((key, value));
-            // Of a Go that nobody has seen nothing is claimed.
-            if reader.hashers.is_untested() || reader.hashers.fault().is_some() {
+            if !is_claimed {
+                // Nothing is said of its place.
             } else if let (Some(seed), Some(hasher)) = (seed, hasher.as_mut()) {
                 let bytes = mem.bytes(key, word.saturating_mul(2))?;
                 match hasher.hash(&plan, &bytes, seed) {
