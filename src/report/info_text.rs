@@ -11,9 +11,9 @@ use crate::report::style::count;
 use crate::report::style::size;
 use crate::report::style::wrap;
 use crate::report::style::write_field;
+use crate::survey::ending::CrashInfo;
+use crate::survey::ending::CrashKind;
 use crate::survey::result::BinaryFrom;
-use crate::survey::result::CrashInfo;
-use crate::survey::result::CrashKind;
 use crate::survey::result::Match;
 use crate::survey::result::ProcessInfo;
 use std::io;
@@ -197,10 +197,11 @@ pub fn write_crash(out: &mut dyn Write, crash: &CrashInfo) -> io::Result<()> {
     let kind = match crash.kind {
         CrashKind::Map => "in map code",
         CrashKind::Other => "not about a map",
+        CrashKind::Hang => "a goroutine never comes back from a map",
         CrashKind::None => "none: the process was dumped alive",
     };
     match (&crash.message, crash.kind) {
-        (_, CrashKind::None) => field(out, "crash", &join(kind, &facts)),
+        (_, CrashKind::None) | (None, CrashKind::Hang) => field(out, "crash", &join(kind, &facts)),
         (Some(message), _) => {
             field(out, "crash", message)?;
             field(out, "", &join(kind, &facts))

@@ -1,6 +1,8 @@
 //! What is known of Go's runtime, read out of the dead process.
 
+pub mod argslots;
 pub mod claims;
+pub mod funcnames;
 pub mod goroutines;
 pub mod heap;
 pub mod liveslots;

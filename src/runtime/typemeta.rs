@@ -223,6 +223,16 @@ impl<'v, 'a> TypeMeta<'v, 'a> {
         matches!(self.program.graph.get(ty).kind, Kind::Map { .. }).then_some(ty)
     }
 
+    /// Whether the descriptor of a map type lies at `addr`; also where the debug information knows nothing
+    /// of it. Source: `internal/abi/type.go`, `Map`, all versions.
+    pub fn is_map_type(&self, addr: Addr) -> bool {
+        let word = self.program.mem.abi.word();
+        addr.0.checked_rem(word) == Some(0)
+            && self
+                .head_of(addr)
+                .is_ok_and(|h| h.kind == KIND_MAP && h.size == word)
+    }
+
     /// The descriptor of the buckets or groups of the map type whose descriptor lies at `map`.
     /// Source: `internal/abi/map.go`, `MapType`: the third word behind the common head, all versions.
     pub fn map_storage(&self, map: Addr) -> Option<Addr> {

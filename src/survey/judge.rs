@@ -8,6 +8,7 @@ use crate::cause::explain::Cause;
 use crate::cause::explain::explain;
 use crate::cause::flips::Again;
 use crate::check::registry::check_map;
+use crate::crash::parties::Around;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
 use crate::find::found::Sure;
@@ -33,10 +34,11 @@ pub(crate) fn rows(
     s: &Session<'_, '_>,
     req: &Request,
     found: &Found,
+    around: &Around,
     progress: &dyn Progress,
 ) -> Vec<MapRow> {
     progress.phase("checking maps", Some(found.maps.len() as u64));
-    let mut hands = AllHands::look(s, found, false, progress);
+    let hands = AllHands::sort(s, found, around);
     let done = AtomicU64::new(0);
     with_paths(s, req, found, |paths, _| {
         let checked: Vec<(Option<MapRow>, Storages)> = (0u32..u32::MAX)
@@ -62,15 +64,6 @@ pub(crate) fn rows(
                 .iter()
                 .flat_map(|(_, storages)| storages.iter().copied()),
         );
-        // A map that looks broken may be one that a goroutine is just filling.
-        let looked = hands.looked;
-        if !looked
-            && checked
-                .iter()
-                .any(|(r, _)| r.as_ref().is_some_and(MapRow::is_broken))
-        {
-            hands = AllHands::look(s, found, true, progress);
-        }
         let hands = &hands;
         let none = Vec::new();
         let mut rows: Vec<MapRow> = (0u32..)
@@ -78,10 +71,9 @@ pub(crate) fn rows(
             .filter_map(|(i, (row, _))| Some((i, row?)))
             .map(|(i, row)| {
                 let others = sharing.get(&i);
-                let again = others.is_some() || (!looked && row.is_broken());
                 let map = usize::try_from(i).ok().and_then(|i| found.maps.get(i));
-                match map.filter(|_| again) {
-                    // Only now it is known whom else the storage belongs to, and who is at work.
+                match map.filter(|_| others.is_some()) {
+                    // Only now it is known whom else the storage belongs to.
                     Some(m) => map_row(s, found, hands, m, paths, others.unwrap_or(&none))
                         .map_or(row, |(row, _)| row),
                     None => row,

@@ -3,13 +3,16 @@
 
 use crate::base::addr::Addr;
 use crate::base::progress::Progress;
-use crate::crash::message::Evidence;
-use crate::crash::message::read_ending;
+use crate::crash::parties::look_around;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
 use crate::find::found::FoundSyncMap;
 use crate::find::search::find_maps;
 use crate::find::search::find_maps_of;
+use crate::survey::crash::ending;
+use crate::survey::crash::judge;
+use crate::survey::crash::look;
+use crate::survey::ending::CrashInfo;
 use crate::survey::error::SurveyError;
 use crate::survey::hands::AllHands;
 use crate::survey::judge::explain_map;
@@ -23,8 +26,6 @@ use crate::survey::request::Request;
 use crate::survey::request::Target;
 use crate::survey::request::ValueMode;
 use crate::survey::request::Window;
-use crate::survey::result::CrashInfo;
-use crate::survey::result::CrashKind;
 use crate::survey::result::GoroutineList;
 use crate::survey::result::MapRow;
 use crate::survey::result::ProcessInfo;
@@ -54,9 +55,7 @@ pub fn info(
     req: &Request,
     progress: &dyn Progress,
 ) -> Result<(ProcessInfo, CrashInfo), SurveyError> {
-    with_session(req, progress, |s| {
-        Ok((s.process.clone(), crash_info(s, req)))
-    })
+    with_session(req, progress, |s| Ok((s.process.clone(), ending(s, req))))
 }
 
 /// The goroutines and their stacks; of one goroutine only, if `only` names it. No map is looked for.
@@ -81,7 +80,7 @@ pub fn goroutines(
         }
         Ok(GoroutineList {
             process: s.process.clone(),
-            crash: crash_info(s, req),
+            crash: ending(s, req),
             goroutines,
             unreadable: s.goroutines.as_ref().map_or(0, |g| g.unreadable),
             gaps,
@@ -96,8 +95,24 @@ pub fn survey(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyEr
     with_session(req, progress, |s| {
         let found = find_maps(&s.grounds(), progress);
         prove_hashes(s, &found, progress);
-        let maps = rows(s, req, &found, progress);
-        Ok(survey_of(s, req, &found, maps))
+        let (mut crash, around) = look(s, req, Some(&found), progress);
+        let maps = rows(s, req, &found, &around, progress);
+        judge(s, &mut crash, &around, Some(&maps));
+        Ok(survey_of(s, &found, crash, maps))
+    })
+}
+
+/// The crash part alone: the message, its map, who else had to do with it. No map is checked.
+/// # Errors
+/// Whatever keeps badmap from reading the process.
+pub fn crash(
+    req: &Request,
+    progress: &dyn Progress,
+) -> Result<(ProcessInfo, CrashInfo), SurveyError> {
+    with_session(req, progress, |s| {
+        let (mut crash, around) = look(s, req, None, progress);
+        judge(s, &mut crash, &around, None);
+        Ok((s.process.clone(), crash))
     })
 }
 
@@ -114,7 +129,9 @@ pub fn survey_goroutine(
         s.require_goroutine(goroutine)?;
         let found = find_maps(&s.grounds(), progress);
         prove_hashes(s, &found, progress);
-        let mut maps = rows(s, req, &found, progress);
+        let (mut crash, around) = look(s, req, Some(&found), progress);
+        let mut maps = rows(s, req, &found, &around, progress);
+        judge(s, &mut crash, &around, Some(&maps));
         let held = find_maps_of(&s.grounds(), goroutine, progress);
         with_paths(s, req, &held, |paths, _| {
             let ways: HashMap<(Addr, bool), u32> = held
@@ -131,14 +148,14 @@ pub fn survey_goroutine(
                 None => false,
             });
         });
-        Ok(survey_of(s, req, &found, maps))
+        Ok(survey_of(s, &found, crash, maps))
     })
 }
 
-fn survey_of(s: &Session<'_, '_>, req: &Request, found: &Found, maps: Vec<MapRow>) -> Survey {
+fn survey_of(s: &Session<'_, '_>, found: &Found, crash: CrashInfo, maps: Vec<MapRow>) -> Survey {
     Survey {
         process: s.process.clone(),
-        crash: crash_info(s, req),
+        crash,
         maps,
         find_gaps: find_gaps(s, found),
         find_gaps_total: found
@@ -163,7 +180,8 @@ pub fn show(
     with_session(req, progress, |s| {
         let found = find_maps(&s.grounds(), progress);
         prove_hashes(s, &found, progress);
-        let hands = AllHands::look(s, &found, true, progress);
+        let around = look_around(&s.grounds(), None, None, progress);
+        let hands = AllHands::sort(s, &found, &around);
         let map = find_target(s, req, &found, target)?;
         with_paths(s, req, &found, |paths, redactor| {
             let shared = shared_with(s, &found, &map);
@@ -351,30 +369,4 @@ fn no_such(target: &Target, found: String) -> SurveyError {
         Target::Path(p) => p.clone(),
     };
     SurveyError::NoSuchMap { target, found }
-}
-
-fn crash_info(s: &Session<'_, '_>, req: &Request) -> CrashInfo {
-    let evidence = Evidence {
-        goroutines: s.goroutines.as_ref(),
-        dying: s.dying,
-        signal: s
-            .identity
-            .notes
-            .signal
-            .filter(|_| s.process.how_dumped == "kernel"),
-        clear: req.values == ValueMode::Clear,
-    };
-    let ending = read_ending(&s.reader.program, &s.values, evidence);
-    CrashInfo {
-        kind: match (ending.crashed, ending.about_map) {
-            (false, _) => CrashKind::None,
-            (true, true) => CrashKind::Map,
-            (true, false) => CrashKind::Other,
-        },
-        message: ending.message.filter(|_| ending.crashed),
-        source: ending.source.filter(|_| ending.crashed),
-        signal: ending.signal,
-        goroutine: ending.goid,
-        thread: ending.tid,
-    }
 }

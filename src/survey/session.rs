@@ -67,6 +67,8 @@ pub struct Session<'s, 'a> {
     pub dying: Option<Dying>,
     /// What was opened.
     pub process: ProcessInfo,
+    /// What was linked into the binary: the lines of its build information.
+    pub modinfo: String,
     /// What of the files is missing, in words: no survey of such a process is complete.
     pub missing: Vec<String>,
 }
@@ -188,6 +190,7 @@ pub fn with_session<R>(
         specials: &specials,
         dying: goroutines.as_ref().and_then(Goroutines::dying),
         goroutines,
+        modinfo: go.modinfo.clone(),
         missing: missing(&[&core_file, &binary_file], &process),
         process,
     };

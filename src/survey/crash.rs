@@ -1,0 +1,477 @@
+//! The crash part: the message, the map it was about, who else had to do with it, and why.
+//! In: a session, and the maps if they were looked for. Out: `CrashInfo`; and what every goroutine was
+//! doing to which map, for the rules on the write flag.
+
+use crate::base::addr::Addr;
+use crate::base::limits::MAX_HANG_MAPS;
+use crate::base::progress::Progress;
+use crate::check::registry::check_map;
+use crate::crash::atwork::AtWork;
+use crate::crash::atwork::How;
+use crate::crash::atwork::Left;
+use crate::crash::atwork::Touch;
+use crate::crash::atwork::at_work;
+use crate::crash::class::Facts;
+use crate::crash::class::Second;
+use crate::crash::class::classify;
+use crate::crash::clock::latest;
+use crate::crash::clock::read_gc;
+use crate::crash::clues::Headers;
+use crate::crash::clues::clues;
+use crate::crash::known;
+use crate::crash::message::Ending;
+use crate::crash::message::Evidence;
+use crate::crash::message::read_backlog;
+use crate::crash::message::read_ending;
+use crate::crash::parties::Around;
+use crate::crash::parties::Party;
+use crate::crash::parties::lines_of_program;
+use crate::crash::parties::look_around;
+use crate::find::found::Found;
+use crate::find::owner::find_owner;
+use crate::find::search::Grounds;
+use crate::runtime::goroutines::Goroutine;
+use crate::runtime::goroutines::Status;
+use crate::runtime::liveslots::SlotReader;
+use crate::runtime::unwind::Stack;
+use crate::runtime::unwind::Unwinder;
+use crate::survey::ending::Blame;
+use crate::survey::ending::CrashInfo;
+use crate::survey::ending::CrashKind;
+use crate::survey::ending::MapAtCrash;
+use crate::survey::ending::PartyRow;
+use crate::survey::owners::with_paths;
+use crate::survey::request::Request;
+use crate::survey::request::ValueMode;
+use crate::survey::result::MapRow;
+use crate::survey::session::Session;
+use crate::types::graph::TypeId;
+use std::collections::HashMap;
+use std::collections::HashSet;
+
+/// Rules whose breach lets an operation on the map go on for ever.
+const ENDLESS: [&str; 2] = ["SW-EMPTY", "CL-CHAIN"];
+/// Candidates that are shown.
+const MAX_CANDIDATES: usize = 10;
+
+/// The goroutine that stopped the program, and what it was doing.
+struct Stopper<'g> {
+    g: &'g Goroutine,
+    stack: Stack,
+    work: Option<AtWork>,
+}
+
+fn stopper<'g>(
+    s: &'g Session<'_, '_>,
+    grounds: &Grounds<'_, '_, '_>,
+    id: u64,
+) -> Option<Stopper<'g>> {
+    let goroutines = s.goroutines.as_ref()?;
+    let g = goroutines.list.iter().find(|g| g.id == id)?;
+    let machine = s.reader.program.machine;
+    let stack = Unwinder::new(s.tables, goroutines, s.threads, machine).unwind(g);
+    let work = at_work(grounds, &stack);
+    Some(Stopper { g, stack, work })
+}
+
+/// How the process ended, by what the goroutine that stopped it shows. No other is looked at.
+pub(crate) fn ending(s: &Session<'_, '_>, req: &Request) -> CrashInfo {
+    let grounds = s.grounds();
+    let stopper = s
+        .dying
+        .and_then(|d| d.goid)
+        .and_then(|id| stopper(s, &grounds, id));
+    let read = read(s, req, stopper.as_ref(), &read_backlog(&s.reader.program));
+    info(s, &read, stopper.as_ref())
+}
+
+fn read(
+    s: &Session<'_, '_>,
+    req: &Request,
+    stopper: Option<&Stopper<'_>>,
+    backlog: &str,
+) -> Ending {
+    let panics = stopper
+        .zip(s.goroutines.as_ref())
+        .map(|(st, gs)| gs.panics_of(&s.reader.program, st.g))
+        .unwrap_or_default();
+    let evidence = Evidence {
+        dying: s.dying,
+        stopper: stopper.map(|s| s.g),
+        stack: stopper.map(|s| &s.stack),
+        work: stopper.and_then(|s| s.work.as_ref()),
+        tables: s.tables,
+        panics: &panics,
+        signal: s
+            .identity
+            .notes
+            .signal
+            .filter(|_| s.process.how_dumped == "kernel"),
+        clear: req.values == ValueMode::Clear,
+        backlog,
+    };
+    read_ending(&s.reader.program, &s.values, &evidence)
+}
+
+fn info(s: &Session<'_, '_>, ending: &Ending, stopper: Option<&Stopper<'_>>) -> CrashInfo {
+    let mut out = CrashInfo {
+        kind: match (ending.crashed, ending.about_map) {
+            (false, _) => CrashKind::None,
+            (true, true) => CrashKind::Map,
+            (true, false) => CrashKind::Other,
+        },
+        message: ending.message.clone().filter(|_| ending.crashed),
+        source: ending.source.filter(|_| ending.crashed),
+        panics: ending.panics.clone(),
+        signal: ending.signal,
+        fault: ending.fault.clone(),
+        goroutine: ending.goid,
+        thread: ending.tid,
+        ..CrashInfo::default()
+    };
+    if let Some(stopper) = stopper.filter(|_| ending.crashed && !ending.from_outside) {
+        describe(s, &mut out, stopper);
+    }
+    out
+}
+
+/// Where the goroutine stood, and in which map operation if the crash is about that.
+fn describe(s: &Session<'_, '_>, out: &mut CrashInfo, stopper: &Stopper<'_>) {
+    out.frames = lines_of_program(s.tables, &stopper.stack).collect();
+    if let Some(work) = stopper.work.as_ref().filter(|_| out.kind.about_map()) {
+        out.map_function = Some(work.function().to_owned());
+        out.op = Some(work.op().as_str());
+    }
+}
+
+/// The whole crash part. `found`: all maps, if they were looked for; without them the owner is looked for
+/// by itself, within limits. The causes are for `judge`, when the map was checked.
+pub(crate) fn look(
+    s: &Session<'_, '_>,
+    req: &Request,
+    found: Option<&Found>,
+    progress: &dyn Progress,
+) -> (CrashInfo, Around) {
+    let grounds = s.grounds();
+    let program = &s.reader.program;
+    let backlog = read_backlog(program);
+    let mut stopped_by = s
+        .dying
+        .and_then(|d| d.goid)
+        .and_then(|id| stopper(s, &grounds, id));
+    let ending = read(s, req, stopped_by.as_ref(), &backlog);
+    let mut out = info(s, &ending, stopped_by.as_ref());
+    let known = found.map(|f| {
+        f.maps
+            .iter()
+            .map(|m| (m.addr, m.ty))
+            .collect::<HashMap<_, _>>()
+    });
+    let headers = Headers::new(&grounds, known);
+    let map_of = |st: &Option<Stopper<'_>>| {
+        let touch = st.as_ref()?.work.as_ref()?.innermost()?;
+        touch.map
+    };
+    let mut map = map_of(&stopped_by).filter(|_| out.kind == CrashKind::Map);
+    let mut around = look_around(
+        &grounds,
+        map,
+        out.goroutine.filter(|_| map.is_some()),
+        progress,
+    );
+    if !out.kind.about_map()
+        && (!ending.crashed || ending.from_outside)
+        && let Some(id) = hanging(s, &around, &headers)
+    {
+        out.kind = CrashKind::Hang;
+        out.goroutine = Some(id);
+        stopped_by = stopper(s, &grounds, id);
+        if let Some(st) = &stopped_by {
+            let goroutines = s.goroutines.as_ref();
+            let m = goroutines.and_then(|gs| gs.machine_of(st.g));
+            out.thread = m.and_then(|m| u32::try_from(m.tid).ok());
+            describe(s, &mut out, st);
+        }
+        map = map_of(&stopped_by);
+        around = look_around(&grounds, map, Some(id), progress);
+    }
+    let mut blame = Blame {
+        totals: around.totals,
+        gc: read_gc(program, &backlog),
+        gaps: gaps(s, &around),
+        ..Blame::default()
+    };
+    if out.kind.about_map() {
+        let touch = stopped_by
+            .as_ref()
+            .and_then(|st| st.work.as_ref()?.innermost());
+        if let Some(touch) = touch {
+            blame.map = Some(map_at(
+                s,
+                req,
+                found,
+                &headers,
+                touch,
+                out.goroutine,
+                progress,
+            ));
+        } else if let Some(st) = &stopped_by {
+            blame.candidates = candidates(s, req, found, &headers, st, progress);
+        }
+    }
+    let now = latest(program);
+    blame.parties = around
+        .parties
+        .iter()
+        .map(|p| party_row(s, p, now))
+        .collect();
+    out.blame = Some(blame);
+    (out, around)
+}
+
+/// The goroutine on a thread that is in an operation on a map which can never end.
+fn hanging(s: &Session<'_, '_>, around: &Around, headers: &Headers<'_, '_, '_>) -> Option<u64> {
+    let goroutines = s.goroutines.as_ref()?;
+    let running: HashSet<u64> = goroutines
+        .list
+        .iter()
+        .filter(|g| g.status == Status::Running)
+        .map(|g| g.id)
+        .collect();
+    let mut looked: HashMap<Addr, bool> = HashMap::new();
+    for (id, work) in around.works.iter().filter(|(id, _)| running.contains(id)) {
+        let Some(touch) = work.innermost().filter(|_| work.left == Left::No) else {
+            continue;
+        };
+        let Some(map) = touch.map.filter(|m| !m.is_nil() && !touch.trie) else {
+            continue;
+        };
+        if looked.len() >= MAX_HANG_MAPS && !looked.contains_key(&map) {
+            continue;
+        }
+        let endless = looked.entry(map).or_insert_with(|| {
+            let ty = type_of(s, headers, touch);
+            ty.is_some_and(|ty| is_endless(s, map, ty))
+        });
+        if *endless {
+            return Some(*id);
+        }
+    }
+    None
+}
+
+fn is_endless(s: &Session<'_, '_>, map: Addr, ty: TypeId) -> bool {
+    let Some(slots) = s.reader.slots(ty) else {
+        return false;
+    };
+    let verdict = check_map(&s.reader.read_for_check(map, slots));
+    verdict.findings.iter().any(|f| ENDLESS.contains(&f.rule))
+}
+
+fn type_of(s: &Session<'_, '_>, headers: &Headers<'_, '_, '_>, touch: &Touch) -> Option<TypeId> {
+    touch
+        .map
+        .and_then(|m| headers.type_of(m))
+        .or_else(|| s.reader.meta.type_at(touch.ty?))
+}
+
+fn type_name(s: &Session<'_, '_>, ty: Option<TypeId>) -> String {
+    ty.map_or_else(String::new, |ty| {
+        s.reader.program.graph.declared(ty).name.to_string()
+    })
+}
+
+/// The map of the crash, as the frame of the map function has it.
+fn map_at(
+    s: &Session<'_, '_>,
+    req: &Request,
+    found: Option<&Found>,
+    headers: &Headers<'_, '_, '_>,
+    touch: &Touch,
+    goroutine: Option<u64>,
+    progress: &dyn Progress,
+) -> MapAtCrash {
+    let addr = touch.map.unwrap_or(Addr::NIL);
+    let f = &touch.function;
+    let how = match &touch.how {
+        Some(How::Variable(name)) => format!("variable {name} of {f}"),
+        Some(How::Entry) => format!("an argument of {f}, which had not begun"),
+        Some(How::Register) => format!("an argument of {f}, still in its register"),
+        Some(How::Slot) | None => format!("an argument of {f}, which is live there"),
+    };
+    MapAtCrash {
+        owner: owner(s, req, found, addr, goroutine, progress),
+        ..map_known(s, headers, addr, type_of(s, headers, touch), vec![how])
+    }
+}
+
+fn map_known(
+    s: &Session<'_, '_>,
+    headers: &Headers<'_, '_, '_>,
+    addr: Addr,
+    ty: Option<TypeId>,
+    evidence: Vec<String>,
+) -> MapAtCrash {
+    let reader = &s.reader;
+    let len = reader
+        .hmap(addr)
+        .map(|h| h.count)
+        .or_else(|| i64::try_from(reader.swiss_map(addr)?.used).ok());
+    MapAtCrash {
+        addr,
+        ty: type_name(s, ty),
+        owner: String::new(),
+        writing: headers.writing(addr).filter(|_| !addr.is_nil()),
+        len: len.filter(|_| !addr.is_nil()),
+        evidence,
+    }
+}
+
+/// The way to a map; empty where none is known.
+fn owner(
+    s: &Session<'_, '_>,
+    req: &Request,
+    found: Option<&Found>,
+    map: Addr,
+    goroutine: Option<u64>,
+    progress: &dyn Progress,
+) -> String {
+    if map.is_nil() {
+        return String::new();
+    }
+    let searched;
+    let found = match found {
+        Some(found) => found,
+        None => match find_owner(&s.grounds(), map, goroutine, progress) {
+            Some(one) => {
+                searched = one;
+                &searched
+            }
+            None => return String::new(),
+        },
+    };
+    let node = found
+        .maps
+        .iter()
+        .find(|m| m.addr == map)
+        .map(|m| m.node)
+        .or_else(|| Some(found.sync_maps.iter().find(|m| m.addr == map)?.node));
+    node.map_or_else(String::new, |node| {
+        with_paths(s, req, found, |paths, _| paths.owner(node))
+    })
+}
+
+/// The maps it may have been, where the frame does not say.
+fn candidates(
+    s: &Session<'_, '_>,
+    req: &Request,
+    found: Option<&Found>,
+    headers: &Headers<'_, '_, '_>,
+    stopper: &Stopper<'_>,
+    progress: &dyn Progress,
+) -> Vec<MapAtCrash> {
+    let Some(work) = &stopper.work else {
+        return Vec::new();
+    };
+    let slots = SlotReader::new(s.tables).read(&stopper.stack, stopper.g.stack);
+    let mut all = clues(headers, &stopper.stack, &slots, work);
+    all.truncate(MAX_CANDIDATES);
+    all.into_iter()
+        .map(|c| {
+            let ty = headers
+                .type_of(c.map)
+                .or_else(|| s.reader.meta.type_at(c.ty?));
+            MapAtCrash {
+                owner: owner(s, req, found, c.map, Some(stopper.g.id), progress),
+                ..map_known(s, headers, c.map, ty, c.evidence)
+            }
+        })
+        .collect()
+}
+
+fn party_row(s: &Session<'_, '_>, p: &Party, now: Option<u64>) -> PartyRow {
+    let goroutines = s.goroutines.as_ref();
+    let g = goroutines.and_then(|gs| gs.list.iter().find(|g| g.addr == p.g));
+    let waits = g.filter(|g| matches!(g.status, Status::Waiting | Status::Syscall));
+    let since = waits.map_or(0, |g| g.waitsince);
+    PartyRow {
+        goroutine: p.goroutine,
+        state: g.map_or("???", |g| g.status.as_str()),
+        wait_reason: goroutines
+            .zip(g)
+            .and_then(|(gs, g)| gs.wait_reason(g))
+            .map(str::to_string),
+        waiting: now
+            .filter(|_| since > 0)
+            .and_then(|now| now.checked_sub(since)),
+        grade: p.grade.as_str(),
+        op: p.op.map(|op| op.as_str()),
+        evidence: p.evidence.clone(),
+        at: p.at.clone(),
+    }
+}
+
+fn gaps(s: &Session<'_, '_>, around: &Around) -> Vec<String> {
+    let mut out = Vec::new();
+    match &s.goroutines {
+        None => out.push("the list of goroutines (runtime.allgs) could not be read".to_owned()),
+        Some(gs) if gs.unreadable > 0 => {
+            out.push(format!("{} goroutines could not be read", gs.unreadable));
+        }
+        Some(_) => {}
+    }
+    if around.broken > 0 {
+        out.push(format!(
+            "{} stacks could not be followed to their end",
+            around.broken
+        ));
+    }
+    out
+}
+
+/// Says what class of causes the crash belongs to, once the map was checked (`row`), or without.
+pub(crate) fn judge(
+    s: &Session<'_, '_>,
+    crash: &mut CrashInfo,
+    around: &Around,
+    rows: Option<&[MapRow]>,
+) {
+    let kind = crash.kind;
+    let Some(blame) = crash.blame.as_mut().filter(|_| kind.about_map()) else {
+        return;
+    };
+    let row = blame.map.as_ref().and_then(|m| {
+        rows?
+            .iter()
+            .find(|r| r.addr == m.addr && r.kind != "syncmap")
+    });
+    let errors = row.and_then(|r| r.verdict.as_ref()).map(|v| {
+        let errors = v.findings.iter();
+        errors
+            .filter(|f| f.severity >= crate::check::rule::Severity::Error)
+            .count() as u64
+    });
+    let second = around.parties.first().map(|p| Second {
+        goroutine: p.goroutine,
+        grade: p.grade,
+        op: p.op,
+    });
+    let goid = crash.goroutine;
+    let work = around.works.iter().find(|(id, _)| Some(*id) == goid);
+    let issues = known::issues(&s.process.go, s.process.arch);
+    let libraries = known::libraries(&s.modinfo, &s.process.go);
+    blame.cause = Some(classify(&Facts {
+        message: crash.message.as_deref().unwrap_or_default(),
+        op: work.map(|(_, w)| w.op()),
+        faulted: crash.fault.is_some(),
+        hangs: kind == CrashKind::Hang,
+        writing: blame.map.as_ref().and_then(|m| m.writing),
+        second,
+        stacks_complete: blame.gaps.is_empty(),
+        arch: s.process.arch,
+        findings: errors,
+        causes: row.map(|r| r.causes.as_slice()).unwrap_or_default(),
+        issues: &issues,
+        libraries: &libraries,
+    }));
+}
