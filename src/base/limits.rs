@@ -156,5 +156,11 @@ pub const MAX_REACH_OBJECT: u64 = 1 << 12;
 /// Maps that are read in full to see whether a goroutine hangs in one.
 pub const MAX_HANG_MAPS: usize = 16;
 
+/// Buckets of one map whose chains are followed for that.
+pub const MAX_HANG_BUCKETS: u64 = 1 << 22;
+
 /// Places a search for the owner of one map looks at, when nothing but the crash is asked for.
 pub const MAX_OWNER_NODES: usize = 1 << 16;
+
+/// Bytes of a map that is checked though nothing was asked but the crash.
+pub const MAX_ALONE: u64 = 16 << 20;

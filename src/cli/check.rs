@@ -18,7 +18,7 @@ use crate::survey::run;
 ///
 /// Finds every map in the core, applies all rules to each, and says on one screen how the process
 /// ended, which map it was about and who else had hands on it, how many maps are sound, and where and how
-/// the others are broken. With --crash-only it stops after the crash: no map is checked.
+/// the others are broken. With --crash-only it stops after the crash, and checks no other map.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "\
 Exit codes:
@@ -36,7 +36,7 @@ pub(super) struct Args {
     #[command(flatten)]
     input: Input,
 
-    /// Stop after the crash: message, map, goroutines with hands on it; no map is checked
+    /// Stop after the crash: message, map, goroutines with hands on it
     #[arg(long)]
     crash_only: bool,
 
@@ -55,12 +55,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     let bar = Bar::new(args.look.quiet);
     let request = args.input.request(args.redaction.mode());
     if args.crash_only {
-        let (process, crash) = run::crash(&request, &bar)?;
+        let survey = run::crash(&request, &bar)?;
         drop(bar);
-        let exit = crash_exit(&process, &crash);
+        let exit = crash_exit(&survey);
         write_out(|out| match args.format {
-            Format::Text => check_text::write_crash_only(out, &process, &crash, args.look.style()),
-            Format::Json => json::write_crash(out, &process, &crash, exit),
+            Format::Text => check_text::write_crash_only(out, &survey, args.look.style()),
+            Format::Json => json::write_crash(out, &survey, exit),
         })?;
         return Ok(exit.code());
     }

@@ -15,6 +15,7 @@ use crate::runtime::argslots::Arg;
 use crate::runtime::argslots::ArgPlace;
 use crate::runtime::argslots::arguments;
 use crate::runtime::funcnames::is_plumbing;
+use crate::runtime::funcnames::is_runtime;
 use crate::runtime::unwind::Frame;
 use crate::runtime::unwind::Stack;
 
@@ -87,6 +88,12 @@ impl AtWork {
         self.touches.last().map_or("?", |t| t.function.as_str())
     }
 
+    /// Whether it has begun: a goroutine may have been stopped at the very call.
+    pub fn begun(&self) -> bool {
+        let call = self.touches.last().and_then(|t| t.how.as_ref());
+        !matches!(call, Some(How::Entry | How::Register))
+    }
+
     /// The innermost function that still has its map.
     pub fn innermost(&self) -> Option<&Touch> {
         self.touches.iter().find(|t| t.map.is_some())
@@ -128,6 +135,9 @@ pub fn at_work(grounds: &Grounds<'_, '_, '_>, stack: &Stack) -> Option<AtWork> {
         let name = grounds.tables.name(&frame.func);
         let Some(known) = operation(&name) else {
             if !touches.is_empty() {
+                if is_runtime(&name) {
+                    continue; // between two map functions: newTable, mapKeyError
+                }
                 break; // the caller of the outermost map function
             }
             if PANICS.contains(&&*name) {
@@ -154,14 +164,15 @@ pub fn at_work(grounds: &Grounds<'_, '_, '_>, stack: &Stack) -> Option<AtWork> {
             known.leads,
         ));
     }
-    let first = touches.first()?.frame;
+    let (first, last) = (touches.first()?.frame, touches.last()?.frame);
     let said = touches.iter().any(|t| t.map.is_some());
     let copies = touches.iter().any(|t| t.op == Op::Clone);
     let words = if said && !copies {
         Vec::new()
     } else {
-        let frames = stack.frames.iter().skip(first).take(touches.len());
-        frames.flat_map(|f| words(grounds, stack, f)).collect()
+        let frames = stack.frames.get(first..=last).unwrap_or_default();
+        let all = frames.iter().flat_map(|f| words(grounds, stack, f));
+        all.collect()
     };
     Some(AtWork {
         touches,

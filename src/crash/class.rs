@@ -89,6 +89,8 @@ pub struct Second {
     pub grade: Grade,
     /// What it does.
     pub op: Option<Op>,
+    /// It has only just called the operation.
+    pub entering: bool,
 }
 
 /// What a class is judged by.
@@ -237,14 +239,12 @@ fn race(f: &Facts<'_>) -> CrashCause {
                 (f.op, s.op),
                 (Some(Op::Write), Some(_)) | (Some(_), Some(Op::Write))
             );
-            confidence = if reads { 98 } else { 90 };
-            let op = s.op.map_or("at it", |op| match op {
-                Op::Read => "reading it",
-                Op::Iterate => "iterating over it",
-                Op::Clone => "cloning it",
-                Op::Write => "writing it",
-            });
-            evidence.push(yes(format!("goroutine {} is {op}", s.goroutine)));
+            confidence = match (reads, s.entering) {
+                (true, false) => 98,
+                (true, true) => 96,
+                (false, _) => 90,
+            };
+            evidence.push(yes(hand(&s)));
         }
         Some(s) if s.grade == Grade::HoldsPointer => {
             confidence = 95;
@@ -376,10 +376,25 @@ fn damage(f: &Facts<'_>) -> CrashCause {
 }
 
 fn hand(s: &Second) -> String {
-    match s.grade {
-        Grade::InMapCode => format!("goroutine {} is in map code on it", s.goroutine),
-        Grade::HoldsPointer => format!("goroutine {} holds its address", s.goroutine),
-        Grade::Reaches => format!("goroutine {} can get at it", s.goroutine),
+    let n = s.goroutine;
+    match (s.grade, s.entering, s.op) {
+        (Grade::InMapCode, true, Some(op)) => format!("goroutine {n} is about to {} it", verb(op)),
+        (Grade::InMapCode, _, Some(Op::Write)) => format!("goroutine {n} is writing it"),
+        (Grade::InMapCode, _, Some(Op::Read)) => format!("goroutine {n} is reading it"),
+        (Grade::InMapCode, _, Some(Op::Iterate)) => format!("goroutine {n} is iterating over it"),
+        (Grade::InMapCode, _, Some(Op::Clone)) => format!("goroutine {n} is cloning it"),
+        (Grade::InMapCode, _, None) => format!("goroutine {n} is in map code on it"),
+        (Grade::HoldsPointer, _, _) => format!("goroutine {n} holds its address"),
+        (Grade::Reaches, _, _) => format!("goroutine {n} can get at it"),
+    }
+}
+
+fn verb(op: Op) -> &'static str {
+    match op {
+        Op::Read => "read",
+        Op::Iterate => "iterate over",
+        Op::Clone => "clone",
+        Op::Write => "write",
     }
 }
 
@@ -409,6 +424,7 @@ mod tests {
             goroutine: 7,
             grade,
             op: Some(op),
+            entering: false,
         })
     }
 

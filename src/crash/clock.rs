@@ -9,6 +9,8 @@ use crate::types::view::View;
 const PAUSES: u64 = 5;
 /// Elements of `memstats.pause_ns`, a ring. Source: `runtime/mstats.go`, all versions.
 const PAUSE_RING: u64 = 256;
+/// With `GOGC=off` the goal is about as large as it can be.
+const NO_GOAL: u64 = 1 << 48;
 /// Longer than any process has run, in nanoseconds: 50 years.
 const MAX_UPTIME: u64 = 50 * 365 * 86_400 * 1_000_000_000;
 
@@ -72,12 +74,11 @@ pub fn read_gc(program: &Program<'_, '_>, backlog: &str) -> GcInfo {
         done,
         heap_live: controller("heapLive"),
         heap_marked: controller("heapMarked"),
-        // All bits set: there is no goal.
         heap_goal: controller("lastHeapGoal")
             .or_else(|| controller("heapGoal"))
-            .filter(|g| *g < u64::MAX >> 1 && *g > 0),
+            .filter(|g| *g < NO_GOAL && *g > 0),
         percent,
-        memory_limit: controller("memoryLimit").filter(|l| *l < u64::MAX >> 1),
+        memory_limit: controller("memoryLimit").filter(|l| *l < NO_GOAL),
         pauses: pauses(program, done.unwrap_or(0)),
         pause_total: figure("runtime.memstats", &["pause_total_ns"]),
         last_end_unix: figure("runtime.memstats", &["last_gc_unix"]).filter(|t| *t > 0),

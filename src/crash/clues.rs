@@ -40,7 +40,8 @@ impl<'h, 'v, 'a> Headers<'h, 'v, 'a> {
         }
     }
 
-    fn is(&self, addr: Addr) -> bool {
+    /// Whether the word may be one.
+    pub fn is(&self, addr: Addr) -> bool {
         match &self.known {
             Some(known) => known.contains_key(&addr),
             None => self.guard.is_header_at(addr),

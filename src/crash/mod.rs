@@ -5,6 +5,7 @@ pub mod atwork;
 pub mod class;
 pub mod clock;
 pub mod clues;
+pub mod endless;
 pub mod known;
 pub mod message;
 pub mod ops;

@@ -65,10 +65,14 @@ pub struct Party {
     pub op: Option<Op>,
     /// The word that shows it is in use by the compiler's own tables, not left from before.
     pub live: bool,
+    /// It has only just called the operation.
+    pub entering: bool,
     /// What shows it.
     pub evidence: String,
-    /// The innermost frame of the program's own code.
+    /// The innermost line of the program's own code.
     pub at: Option<SourceFrame>,
+    /// The line of the frame that shows it, if that is the program's own.
+    pub holds_at: Option<SourceFrame>,
 }
 
 /// How many goroutines have which grade.
@@ -144,8 +148,16 @@ pub fn look_around(
         }
         progress.at(done);
     }
-    out.parties
-        .sort_by_key(|p| (p.grade, std::cmp::Reverse(p.op), !p.live, p.goroutine, p.g));
+    out.parties.sort_by_key(|p| {
+        (
+            p.grade,
+            std::cmp::Reverse(p.op),
+            p.entering,
+            !p.live,
+            p.goroutine,
+            p.g,
+        )
+    });
     out.parties.truncate(MAX_PARTIES);
     out
 }
@@ -171,6 +183,8 @@ struct Search<'c, 's, 'v, 'a> {
 /// A word or register that holds the map's address.
 struct Hold {
     evidence: String,
+    /// Its frame, by position.
+    frame: usize,
     op: Option<Op>,
     live: bool,
 }
@@ -183,24 +197,34 @@ impl Search<'_, '_, '_, '_> {
             grade,
             op,
             live,
+            entering: false,
             evidence,
             at: None,
+            holds_at: None,
         };
         let under_way = work.filter(|w| !matches!(w.left, Left::Panicked { .. }));
         let party = if let Some(touch) = under_way.and_then(|w| w.on(self.map)) {
-            Some(make(
-                Grade::InMapCode,
-                Some(touch.op),
-                true,
-                in_map_code(touch),
-            ))
+            Some(Party {
+                entering: !under_way.is_some_and(AtWork::begun),
+                ..make(Grade::InMapCode, Some(touch.op), true, in_map_code(touch))
+            })
         } else {
             let slots = self.slots.read(stack, g.stack);
+            let tables = self.grounds.tables;
+            let line = |frame: Option<&Frame>| {
+                let f = frame.filter(|f| f.part == Part::Goroutine)?;
+                let source = tables.source(&f.func, f.lookup());
+                source.into_iter().find(|s| !is_plumbing(&s.function))
+            };
             match self.hold(g, stack, &slots) {
-                Some(h) => Some(make(Grade::HoldsPointer, h.op, h.live, h.evidence)),
-                None => self
-                    .reach(g, stack, &slots)
-                    .map(|why| make(Grade::Reaches, None, true, why)),
+                Some(h) => Some(Party {
+                    holds_at: line(stack.frames.get(h.frame)),
+                    ..make(Grade::HoldsPointer, h.op, h.live, h.evidence)
+                }),
+                None => self.reach(g, stack, &slots).map(|(why, frame)| Party {
+                    holds_at: line(frame.and_then(|f| stack.frames.get(f))),
+                    ..make(Grade::Reaches, None, true, why)
+                }),
             }
         };
         party.map(|p| Party {
@@ -219,7 +243,7 @@ impl Search<'_, '_, '_, '_> {
         };
         let mem = self.grounds.reader.program.mem;
         let word = mem.abi.word();
-        for frame in &stack.frames {
+        for (i, frame) in stack.frames.iter().enumerate() {
             let regs = frame
                 .regs
                 .and_then(|r| stack.regs.get(usize::try_from(r).ok()?));
@@ -231,6 +255,7 @@ impl Search<'_, '_, '_, '_> {
                         3,
                         Hold {
                             evidence,
+                            frame: i,
                             op: None,
                             live: false,
                         },
@@ -264,13 +289,22 @@ impl Search<'_, '_, '_, '_> {
                         )
                     };
                     let op = Some(Op::Iterate);
-                    note(rank, Hold { evidence, op, live });
+                    note(
+                        rank,
+                        Hold {
+                            evidence,
+                            frame: i,
+                            op,
+                            live,
+                        },
+                    );
                 } else if slots.is_sure(at) {
                     let evidence = format!("a live word of the frame of {name}");
                     note(
                         5,
                         Hold {
                             evidence,
+                            frame: i,
                             op: None,
                             live: true,
                         },
@@ -282,6 +316,7 @@ impl Search<'_, '_, '_, '_> {
                         rank,
                         Hold {
                             evidence,
+                            frame: i,
                             op: None,
                             live: false,
                         },
@@ -309,26 +344,32 @@ impl Search<'_, '_, '_, '_> {
 
     /// What leads to the map: a live word with the address of an object that holds the map's; or the
     /// closure of a goroutine that has not begun.
-    fn reach(&mut self, g: &Goroutine, stack: &Stack, slots: &LiveSlots) -> Option<String> {
+    fn reach(
+        &mut self,
+        g: &Goroutine,
+        stack: &Stack,
+        slots: &LiveSlots,
+    ) -> Option<(String, Option<usize>)> {
         let closure = self.grounds.reader.program.mem.read_addr(g.ctxt);
         if let Ok(closure) = closure
             && !closure.is_nil()
             && self.leads(closure)
         {
-            return Some("the function it is to begin with captured it".into());
+            return Some(("the function it is to begin with captured it".into(), None));
         }
         for slot in &slots.sure {
             if !self.leads(slot.value) {
                 continue;
             }
-            let frame = stack.frames.get(usize::try_from(slot.frame).ok()?)?;
+            let number = usize::try_from(slot.frame).ok()?;
+            let frame = stack.frames.get(number)?;
             let name = self.grounds.tables.name(&frame.func);
             if !is_plumbing(&name) {
                 let at = slot.addr.0.wrapping_sub(frame.cfa.0).cast_signed();
                 let variable = self.variable_at(frame, at);
                 let what =
                     variable.map_or_else(|| "a live word".to_owned(), |v| format!("variable {v}"));
-                return Some(format!("{what} of {name} leads to it"));
+                return Some((format!("{what} of {name} leads to it"), Some(number)));
             }
         }
         None

@@ -53,7 +53,8 @@ fn write_at(out: &mut dyn Write, crash: &CrashInfo, style: Style) -> io::Result<
         lines.extend(wrap(&format!("then {later}"), BODY));
     }
     if let Some(f) = &crash.fault {
-        let said = format!("{} cannot be had, at pc {} in {}", f.addr, f.pc, f.function);
+        let function = short(&f.function);
+        let said = format!("no memory at {}: {function}, pc {}", f.addr, f.pc);
         lines.extend(wrap(&said, BODY));
     }
     let most = if style.verbose { usize::MAX } else { FRAMES };

@@ -27,7 +27,6 @@ use crate::report::style::size;
 use crate::report::style::spaces;
 use crate::report::style::wrap;
 use crate::report::style::write_field;
-use crate::survey::ending::CrashInfo;
 use crate::survey::result::BinaryFrom;
 use crate::survey::result::MapRow;
 use crate::survey::result::Match;
@@ -85,18 +84,20 @@ pub fn write_check(
 }
 
 /// Writes the result of `badmap check --crash-only`.
-pub fn write_crash_only(
-    out: &mut dyn Write,
-    process: &ProcessInfo,
-    crash: &CrashInfo,
-    style: Style,
-) -> io::Result<()> {
+pub fn write_crash_only(out: &mut dyn Write, survey: &Survey, style: Style) -> io::Result<()> {
+    let (process, crash) = (&survey.process, &survey.crash);
     write_process(out, process)?;
     write_crash(out, crash)?;
     write_blame(out, crash, style)?;
+    let broken: Vec<Judged<'_>> = survey
+        .maps
+        .iter()
+        .filter_map(|row| Some((row, row.verdict.as_ref()?)))
+        .filter(|(_, v)| v.verdict == Verdict::Broken)
+        .collect();
+    write_findings(out, ("BROKEN", Ink::Bad), &broken, BROKEN, style)?;
     writeln!(out)?;
-    let files = files(process);
-    let mut lines = vec![format!("badmap check {files}")];
+    let mut lines = vec![format!("badmap check {}", files(process))];
     let map = crash.blame.as_ref().and_then(|b| b.map.as_ref());
     if let Some(m) = map.filter(|m| !m.addr.is_nil()) {
         lines.push(show_command(process, m.addr));

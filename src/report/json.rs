@@ -262,22 +262,21 @@ struct CrashOut<'a> {
     process: Process<'a>,
     crash: Crash<'a>,
     gc: Option<Gc<'a>>,
+    findings: Vec<FindingOut<'a>>,
+    causes: Vec<CauseOut<'a>>,
     exit: u8,
 }
 
 /// Writes the document of `check --crash-only`: that of `check` without what it did not look at.
-pub fn write_crash(
-    out: &mut dyn Write,
-    p: &ProcessInfo,
-    crash: &CrashInfo,
-    exit: Exit,
-) -> io::Result<()> {
+pub fn write_crash(out: &mut dyn Write, survey: &Survey, exit: Exit) -> io::Result<()> {
     let doc = CrashOut {
         schema: SCHEMA,
         tool: TOOL,
-        process: Process::of(p),
-        crash: Crash::of(crash),
-        gc: Gc::of(crash),
+        process: Process::of(&survey.process),
+        crash: Crash::of(&survey.crash),
+        gc: Gc::of(&survey.crash),
+        findings: survey.maps.iter().flat_map(findings).collect(),
+        causes: survey.maps.iter().flat_map(CauseOut::of).collect(),
         exit: exit.code(),
     };
     write_document(out, &doc)

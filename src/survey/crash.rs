@@ -5,7 +5,6 @@
 use crate::base::addr::Addr;
 use crate::base::limits::MAX_HANG_MAPS;
 use crate::base::progress::Progress;
-use crate::check::registry::check_map;
 use crate::crash::atwork::AtWork;
 use crate::crash::atwork::How;
 use crate::crash::atwork::Left;
@@ -18,6 +17,7 @@ use crate::crash::clock::latest;
 use crate::crash::clock::read_gc;
 use crate::crash::clues::Headers;
 use crate::crash::clues::clues;
+use crate::crash::endless;
 use crate::crash::known;
 use crate::crash::message::Ending;
 use crate::crash::message::Evidence;
@@ -49,8 +49,6 @@ use crate::types::graph::TypeId;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
-/// Rules whose breach lets an operation on the map go on for ever.
-const ENDLESS: [&str; 2] = ["SW-EMPTY", "CL-CHAIN"];
 /// Candidates that are shown.
 const MAX_CANDIDATES: usize = 10;
 
@@ -144,6 +142,16 @@ fn describe(s: &Session<'_, '_>, out: &mut CrashInfo, stopper: &Stopper<'_>) {
     }
 }
 
+/// What a look at the crash gives.
+pub(crate) struct Looked {
+    /// How the process ended, and all who have to do with it.
+    pub(crate) crash: CrashInfo,
+    /// What every goroutine was doing to which map.
+    pub(crate) around: Around,
+    /// Header and type of the map, where both are known.
+    pub(crate) map: Option<(Addr, TypeId)>,
+}
+
 /// The whole crash part. `found`: all maps, if they were looked for; without them the owner is looked for
 /// by itself, within limits. The causes are for `judge`, when the map was checked.
 pub(crate) fn look(
@@ -151,7 +159,7 @@ pub(crate) fn look(
     req: &Request,
     found: Option<&Found>,
     progress: &dyn Progress,
-) -> (CrashInfo, Around) {
+) -> Looked {
     let grounds = s.grounds();
     let program = &s.reader.program;
     let backlog = read_backlog(program);
@@ -181,7 +189,7 @@ pub(crate) fn look(
     );
     if !out.kind.about_map()
         && (!ending.crashed || ending.from_outside)
-        && let Some(id) = hanging(s, &around, &headers)
+        && let Some((id, endless)) = hanging(s, &around, &headers)
     {
         out.kind = CrashKind::Hang;
         out.goroutine = Some(id);
@@ -192,7 +200,7 @@ pub(crate) fn look(
             out.thread = m.and_then(|m| u32::try_from(m.tid).ok());
             describe(s, &mut out, st);
         }
-        map = map_of(&stopped_by);
+        map = map_of(&stopped_by).or(Some(endless));
         around = look_around(&grounds, map, Some(id), progress);
     }
     let mut blame = Blame {
@@ -201,11 +209,14 @@ pub(crate) fn look(
         gaps: gaps(s, &around),
         ..Blame::default()
     };
+    let mut typed = None;
     if out.kind.about_map() {
         let touch = stopped_by
             .as_ref()
             .and_then(|st| st.work.as_ref()?.innermost());
         if let Some(touch) = touch {
+            let header = touch.map.filter(|m| !m.is_nil() && !touch.trie);
+            typed = header.zip(type_of(s, &headers, touch));
             blame.map = Some(map_at(
                 s,
                 req,
@@ -226,46 +237,60 @@ pub(crate) fn look(
         .map(|p| party_row(s, p, now))
         .collect();
     out.blame = Some(blame);
-    (out, around)
+    Looked {
+        crash: out,
+        around,
+        map: typed,
+    }
 }
 
-/// The goroutine on a thread that is in an operation on a map which can never end.
-fn hanging(s: &Session<'_, '_>, around: &Around, headers: &Headers<'_, '_, '_>) -> Option<u64> {
+/// The goroutine that is in an operation on a map which can never end, and that map. It runs, or it was
+/// stopped on the way and is to run on; one that has only just called the operation tells nothing.
+fn hanging(
+    s: &Session<'_, '_>,
+    around: &Around,
+    headers: &Headers<'_, '_, '_>,
+) -> Option<(u64, Addr)> {
     let goroutines = s.goroutines.as_ref()?;
+    let runs = [Status::Running, Status::Runnable, Status::Preempted];
     let running: HashSet<u64> = goroutines
         .list
         .iter()
-        .filter(|g| g.status == Status::Running)
+        .filter(|g| runs.contains(&g.status))
         .map(|g| g.id)
         .collect();
     let mut looked: HashMap<Addr, bool> = HashMap::new();
-    for (id, work) in around.works.iter().filter(|(id, _)| running.contains(id)) {
-        let Some(touch) = work.innermost().filter(|_| work.left == Left::No) else {
-            continue;
-        };
-        let Some(map) = touch.map.filter(|m| !m.is_nil() && !touch.trie) else {
-            continue;
-        };
+    let mut is_endless = |map: Addr, ty: Option<TypeId>| {
         if looked.len() >= MAX_HANG_MAPS && !looked.contains_key(&map) {
+            return false;
+        }
+        *looked
+            .entry(map)
+            .or_insert_with(|| ty.is_some_and(|ty| endless::is_endless(&s.reader, map, ty)))
+    };
+    for (id, work) in around.works.iter().filter(|(id, _)| running.contains(id)) {
+        let begun = |t: &&Touch| !matches!(t.how, Some(How::Entry | How::Register)) && !t.trie;
+        if work.left != Left::No || !work.touches.iter().any(|t| begun(&t)) {
             continue;
         }
-        let endless = looked.entry(map).or_insert_with(|| {
-            let ty = type_of(s, headers, touch);
-            ty.is_some_and(|ty| is_endless(s, map, ty))
-        });
-        if *endless {
-            return Some(*id);
+        let mut said = work.touches.iter().filter(begun);
+        if let Some(touch) = said.find(|t| t.map.is_some()) {
+            let map = touch.map.filter(|m| !m.is_nil());
+            if let Some(map) = map.filter(|m| is_endless(*m, type_of(s, headers, touch))) {
+                return Some((*id, map));
+            }
+            continue;
+        }
+        // No frame says which map; one that it has the address of may be it.
+        let ty = work.touches.iter().find_map(|t| t.ty);
+        let ty = ty.and_then(|t| s.reader.meta.type_at(t));
+        for word in work.words.iter().filter(|w| headers.is(**w)) {
+            if is_endless(*word, headers.type_of(*word).or(ty)) {
+                return Some((*id, *word));
+            }
         }
     }
     None
-}
-
-fn is_endless(s: &Session<'_, '_>, map: Addr, ty: TypeId) -> bool {
-    let Some(slots) = s.reader.slots(ty) else {
-        return false;
-    };
-    let verdict = check_map(&s.reader.read_for_check(map, slots));
-    verdict.findings.iter().any(|f| ENDLESS.contains(&f.rule))
 }
 
 fn type_of(s: &Session<'_, '_>, headers: &Headers<'_, '_, '_>, touch: &Touch) -> Option<TypeId> {
@@ -406,8 +431,10 @@ fn party_row(s: &Session<'_, '_>, p: &Party, now: Option<u64>) -> PartyRow {
             .and_then(|now| now.checked_sub(since)),
         grade: p.grade.as_str(),
         op: p.op.map(|op| op.as_str()),
+        entering: p.entering,
         evidence: p.evidence.clone(),
         at: p.at.clone(),
+        holds_at: p.holds_at.clone(),
     }
 }
 
@@ -429,20 +456,14 @@ fn gaps(s: &Session<'_, '_>, around: &Around) -> Vec<String> {
     out
 }
 
-/// Says what class of causes the crash belongs to, once the map was checked (`row`), or without.
-pub(crate) fn judge(
-    s: &Session<'_, '_>,
-    crash: &mut CrashInfo,
-    around: &Around,
-    rows: Option<&[MapRow]>,
-) {
+/// Says what class of causes the crash belongs to. `rows`: the maps that were checked.
+pub(crate) fn judge(s: &Session<'_, '_>, crash: &mut CrashInfo, around: &Around, rows: &[MapRow]) {
     let kind = crash.kind;
     let Some(blame) = crash.blame.as_mut().filter(|_| kind.about_map()) else {
         return;
     };
     let row = blame.map.as_ref().and_then(|m| {
-        rows?
-            .iter()
+        rows.iter()
             .find(|r| r.addr == m.addr && r.kind != "syncmap")
     });
     let errors = row.and_then(|r| r.verdict.as_ref()).map(|v| {
@@ -455,6 +476,7 @@ pub(crate) fn judge(
         goroutine: p.goroutine,
         grade: p.grade,
         op: p.op,
+        entering: p.entering,
     });
     let goid = crash.goroutine;
     let work = around.works.iter().find(|(id, _)| Some(*id) == goid);

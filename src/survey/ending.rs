@@ -88,10 +88,15 @@ pub struct PartyRow {
     pub grade: &'static str,
     /// What it does to the map: `read`, `write`, `iterate`, `clone`; `None` where that is not known.
     pub op: Option<&'static str>,
+    /// It has only just called the operation.
+    pub entering: bool,
     /// What shows it.
     pub evidence: String,
     /// The innermost line of the program's own code.
     pub at: Option<SourceFrame>,
+    /// The line of the frame that has the map's address, or what leads there; `None` where that is no
+    /// frame of the program's.
+    pub holds_at: Option<SourceFrame>,
 }
 
 /// What a crash was about.

@@ -65,12 +65,13 @@ pub fn check_exit(totals: &Totals, crash: &CrashInfo, find_gaps_total: u64) -> E
     }
 }
 
-/// How `check --crash-only` ends: it says nothing of the maps, but 3 where a goroutine could not be looked at.
-pub fn crash_exit(process: &ProcessInfo, crash: &CrashInfo) -> Exit {
-    let gaps = crash.blame.as_ref().is_none_or(|b| !b.gaps.is_empty());
-    if crash.kind.about_map() {
+/// How `check --crash-only` ends: it says nothing of the other maps, but 3 where a goroutine could not be
+/// looked at.
+pub fn crash_exit(survey: &Survey) -> Exit {
+    let blame = survey.crash.blame.as_ref();
+    if survey.crash.kind.about_map() || totals(survey).broken > 0 {
         Exit::Broken
-    } else if gaps || process.missing_bytes > 0 {
+    } else if blame.is_none_or(|b| !b.gaps.is_empty()) || survey.process.missing_bytes > 0 {
         Exit::Unproven
     } else {
         Exit::Sound

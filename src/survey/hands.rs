@@ -75,8 +75,9 @@ impl AllHands {
             self.complete = false;
             return;
         }
-        if work.touches.iter().all(|t| t.trie) {
-            return; // it keeps its own books
+        // A sync.Map keeps its own books; and who has only just called has not changed anything.
+        if work.touches.iter().all(|t| t.trie) || !work.begun() {
+            return;
         }
         let op = work.op();
         let map = match work.innermost().and_then(|t| t.map) {

@@ -2,6 +2,7 @@
 //! In: a search's result. Out: rows by address; storage that two maps claim is noticed here.
 
 use crate::base::addr::Addr;
+use crate::base::limits::MAX_ALONE;
 use crate::base::limits::MAX_EXPLAINED;
 use crate::base::progress::Progress;
 use crate::cause::explain::Cause;
@@ -11,17 +12,21 @@ use crate::check::registry::check_map;
 use crate::crash::parties::Around;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
+use crate::find::found::Reach;
 use crate::find::found::Sure;
+use crate::find::found::Ways;
 use crate::find::path::Paths;
 use crate::maps::image::HashState;
 use crate::maps::image::MapImage;
 use crate::maps::image::Shared;
 use crate::survey::hands::AllHands;
 use crate::survey::owners::with_paths;
+use crate::survey::proof::prove_hashes;
 use crate::survey::request::Request;
 use crate::survey::result::MapRow;
 use crate::survey::row;
 use crate::survey::session::Session;
+use crate::types::graph::TypeId;
 use rayon::prelude::IntoParallelIterator;
 use rayon::prelude::IntoParallelRefIterator;
 use rayon::prelude::ParallelIterator;
@@ -198,6 +203,47 @@ fn explain_rows(
         let shared = sharing.get(i).map(Vec::as_slice).unwrap_or_default();
         row.causes = explain_map(s, hands, map, shared).unwrap_or_default();
     });
+}
+
+/// Reads and judges one map by itself, whose owner is known; `None` if it is too large for that, or of no type
+/// that can be read.
+pub(crate) fn judge_one(
+    s: &Session<'_, '_>,
+    addr: Addr,
+    ty: TypeId,
+    owner: String,
+    around: &Around,
+    progress: &dyn Progress,
+) -> Option<MapRow> {
+    let slots = s.reader.slots(ty)?;
+    let small = s.reader.read(addr, slots.clone());
+    if row::bytes_of(&small) > MAX_ALONE {
+        return None;
+    }
+    let map = FoundMap {
+        addr,
+        ty,
+        node: u32::MAX,
+        ways: Ways::default(),
+        reach: Reach::default(),
+        sure: Sure::Typed,
+        dead: false,
+    };
+    let found = Found {
+        maps: vec![map],
+        ..Found::default()
+    };
+    prove_hashes(s, &found, progress);
+    let hands = AllHands::sort(s, &found, around);
+    let mut image = s.reader.read_for_check(addr, slots);
+    tell(&mut image, &map, &hands, &[]);
+    let verdict = Some(check_map(&image));
+    let graph = s.reader.program.graph;
+    let mut row = row::map_row(graph, &image, &map, &[], verdict, owner);
+    if row.is_broken() {
+        row.causes = explain_map(s, &hands, &map, &[]).unwrap_or_default();
+    }
+    Some(row)
 }
 
 /// What may have broken one map.

@@ -16,6 +16,7 @@ use crate::survey::ending::CrashInfo;
 use crate::survey::error::SurveyError;
 use crate::survey::hands::AllHands;
 use crate::survey::judge::explain_map;
+use crate::survey::judge::judge_one;
 use crate::survey::judge::map_row;
 use crate::survey::judge::rows;
 use crate::survey::judge::shared_with;
@@ -95,24 +96,33 @@ pub fn survey(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyEr
     with_session(req, progress, |s| {
         let found = find_maps(&s.grounds(), progress);
         prove_hashes(s, &found, progress);
-        let (mut crash, around) = look(s, req, Some(&found), progress);
-        let maps = rows(s, req, &found, &around, progress);
-        judge(s, &mut crash, &around, Some(&maps));
-        Ok(survey_of(s, &found, crash, maps))
+        let mut looked = look(s, req, Some(&found), progress);
+        let maps = rows(s, req, &found, &looked.around, progress);
+        judge(s, &mut looked.crash, &looked.around, &maps);
+        Ok(survey_of(s, &found, looked.crash, maps))
     })
 }
 
-/// The crash part alone: the message, its map, who else had to do with it. No map is checked.
+/// The crash part alone: the message, its map, who else had to do with it. Of the maps, only that one is
+/// checked, and only if it is not large.
 /// # Errors
 /// Whatever keeps badmap from reading the process.
-pub fn crash(
-    req: &Request,
-    progress: &dyn Progress,
-) -> Result<(ProcessInfo, CrashInfo), SurveyError> {
+pub fn crash(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyError> {
     with_session(req, progress, |s| {
-        let (mut crash, around) = look(s, req, None, progress);
-        judge(s, &mut crash, &around, None);
-        Ok((s.process.clone(), crash))
+        let mut looked = look(s, req, None, progress);
+        let row = looked.map.and_then(|(addr, ty)| {
+            let owner = looked.crash.blame.as_ref()?.map.as_ref()?.owner.clone();
+            judge_one(s, addr, ty, owner, &looked.around, progress)
+        });
+        let maps: Vec<MapRow> = row.into_iter().collect();
+        judge(s, &mut looked.crash, &looked.around, &maps);
+        Ok(Survey {
+            process: s.process.clone(),
+            crash: looked.crash,
+            maps,
+            find_gaps: Vec::new(),
+            find_gaps_total: 0,
+        })
     })
 }
 
@@ -129,9 +139,9 @@ pub fn survey_goroutine(
         s.require_goroutine(goroutine)?;
         let found = find_maps(&s.grounds(), progress);
         prove_hashes(s, &found, progress);
-        let (mut crash, around) = look(s, req, Some(&found), progress);
-        let mut maps = rows(s, req, &found, &around, progress);
-        judge(s, &mut crash, &around, Some(&maps));
+        let mut looked = look(s, req, Some(&found), progress);
+        let mut maps = rows(s, req, &found, &looked.around, progress);
+        judge(s, &mut looked.crash, &looked.around, &maps);
         let held = find_maps_of(&s.grounds(), goroutine, progress);
         with_paths(s, req, &held, |paths, _| {
             let ways: HashMap<(Addr, bool), u32> = held
@@ -148,7 +158,7 @@ pub fn survey_goroutine(
                 None => false,
             });
         });
-        Ok(survey_of(s, &found, crash, maps))
+        Ok(survey_of(s, &found, looked.crash, maps))
     })
 }
 

@@ -79,10 +79,12 @@ struct Party<'a> {
     waiting_ns: Option<u64>,
     grade: &'a str,
     op: Option<&'a str>,
+    entering: bool,
     function: Option<&'a str>,
     file: Option<&'a str>,
     line: Option<u32>,
     evidence: &'a str,
+    holds_at: Option<Line<'a>>,
 }
 
 #[derive(Serialize)]
@@ -186,10 +188,12 @@ impl<'a> Party<'a> {
             waiting_ns: p.waiting,
             grade: p.grade,
             op: p.op,
+            entering: p.entering,
             function: at.map(|f| f.function.as_str()),
             file: at.map(|f| f.file.as_str()),
             line: at.map(|f| f.line),
             evidence: &p.evidence,
+            holds_at: p.holds_at.as_ref().map(Line::of),
         }
     }
 }
