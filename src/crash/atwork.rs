@@ -4,6 +4,7 @@
 
 use crate::base::addr::Addr;
 use crate::base::limits::MAX_OP_FRAME;
+use crate::crash::callsite;
 use crate::crash::ops::Leads;
 use crate::crash::ops::Op;
 use crate::crash::ops::operation;
@@ -30,6 +31,8 @@ pub enum How {
     Register,
     /// A variable of the function, of this name, by its location list.
     Variable(&'static str),
+    /// An iterator in the caller's frame, whose address the caller passes.
+    Iterator,
 }
 
 /// One map function of a stack, and the map it works on.
@@ -165,6 +168,10 @@ pub fn at_work(grounds: &Grounds<'_, '_, '_>, stack: &Stack) -> Option<AtWork> {
         ));
     }
     let (first, last) = (touches.first()?.frame, touches.last()?.frame);
+    let caller = stack.frames.get(last.saturating_add(1));
+    if let (Some(touch), Some(caller)) = (touches.last_mut(), caller) {
+        ask_caller(grounds, caller, touch);
+    }
     let said = touches.iter().any(|t| t.map.is_some());
     let copies = touches.iter().any(|t| t.op == Op::Clone);
     let words = if said && !copies {
@@ -196,6 +203,22 @@ fn words(grounds: &Grounds<'_, '_, '_>, stack: &Stack, f: &Frame) -> Vec<Addr> {
         .and_then(|i| stack.regs.get(usize::try_from(i).ok()?));
     out.extend(regs.iter().flat_map(|r| r.general));
     out.into_iter().map(Addr).collect()
+}
+
+/// Asks the caller of the outermost map function for what that does not have any more.
+fn ask_caller(grounds: &Grounds<'_, '_, '_>, caller: &Frame, touch: &mut Touch) {
+    match operation(&touch.function).map(|o| o.leads) {
+        Some(Leads::Map { ty: 0, .. }) if touch.ty.is_none() => {
+            touch.ty = callsite::map_type(grounds, caller);
+        }
+        Some(Leads::Iterator(0)) if touch.map.is_none() => {
+            let found = callsite::own_address(grounds, caller).and_then(|it| iterated(grounds, it));
+            if let Some((ty, map)) = found.filter(|(_, map)| !map.is_nil()) {
+                (touch.map, touch.ty, touch.how) = (Some(map), Some(ty), Some(How::Iterator));
+            }
+        }
+        _ => {}
+    }
 }
 
 fn touch(
@@ -259,7 +282,7 @@ fn resolve(mut call: Call<'_, '_, '_, '_>, leads: Leads, out: &mut Touch) {
             let Some((it, how)) = call.get(number, &ITER_NAMES) else {
                 return;
             };
-            if let Some((ty, map)) = call.iterated(it) {
+            if let Some((ty, map)) = iterated(call.grounds, it) {
                 (out.map, out.ty, out.how) = (Some(map), Some(ty), Some(how));
             }
         }
@@ -311,25 +334,25 @@ impl Call<'_, '_, '_, '_> {
         })
     }
 
-    /// Type and map of an iterator. Source: `runtime/map.go`, `hiter`, and `internal/runtime/maps/table.go`,
-    /// `Iter`: key, elem, type, map; and `runtime/linkname_swiss.go`, `linknameIter` (go1.24 to go1.26), which
-    /// has an `Iter` in the map's place.
-    fn iterated(&self, it: Addr) -> Option<(Addr, Addr)> {
-        let mem = self.grounds.reader.program.mem;
-        let word = mem.abi.word();
-        let field = |at: Addr, i: u64| mem.read_addr(at.element(i, word)?).ok();
-        let (ty, map) = (field(it, 2)?, field(it, 3)?);
-        if !self.is_map_type(ty) {
-            return None;
-        }
-        let swiss = matches!(self.grounds.reader.layouts.family, Family::Swiss { .. });
-        if swiss && field(map, 2) == Some(ty) {
-            return Some((ty, field(map, 3)?));
-        }
-        Some((ty, map))
-    }
-
     fn is_map_type(&self, ty: Addr) -> bool {
         self.grounds.reader.meta.is_map_type(ty)
     }
+}
+
+/// Type and map of an iterator. Source: `runtime/map.go`, `hiter`, and `internal/runtime/maps/table.go`,
+/// `Iter`: key, elem, type, map; and `runtime/linkname_swiss.go`, `linknameIter` (go1.24 to go1.26), which
+/// has an `Iter` in the map's place.
+fn iterated(grounds: &Grounds<'_, '_, '_>, it: Addr) -> Option<(Addr, Addr)> {
+    let mem = grounds.reader.program.mem;
+    let word = mem.abi.word();
+    let field = |at: Addr, i: u64| mem.read_addr(at.element(i, word)?).ok();
+    let (ty, map) = (field(it, 2)?, field(it, 3)?);
+    if !grounds.reader.meta.is_map_type(ty) {
+        return None;
+    }
+    let swiss = matches!(grounds.reader.layouts.family, Family::Swiss { .. });
+    if swiss && field(map, 2) == Some(ty) {
+        return Some((ty, field(map, 3)?));
+    }
+    Some((ty, map))
 }

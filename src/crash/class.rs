@@ -91,6 +91,8 @@ pub struct Second {
     pub op: Option<Op>,
     /// It has only just called the operation.
     pub entering: bool,
+    /// What shows it is in use, not left from before.
+    pub live: bool,
 }
 
 /// What a class is judged by.
@@ -144,8 +146,21 @@ const ASKED: [&str; 4] = [
     "unsupported map key type",
 ];
 
+/// Messages of a map that contradicts itself, as a second writer leaves it, or an overwritten word.
+const CONTRADICTIONS: [&str; 5] = [
+    "bad map state",
+    "oldoverflow is not nil",
+    "small map with no empty slot",
+    "invariant failed: growthLeft is unexpectedly 0",
+    "table must have positive capacity",
+];
+
+/// Whether a message begins with one of these.
 fn says(message: &str, list: &[&str]) -> bool {
-    list.iter().any(|m| message.contains(m))
+    let words = ["fatal error: ", "panic: ", "runtime error: ", "runtime: "]
+        .iter()
+        .fold(message, |m, prefix| m.strip_prefix(prefix).unwrap_or(m));
+    list.iter().any(|m| words.starts_with(m))
 }
 
 /// Weighs the facts.
@@ -190,7 +205,7 @@ pub fn classify(f: &Facts<'_>) -> CrashCause {
 /// Whether the crash looks like what a known defect leads to.
 fn shows(f: &Facts<'_>, sign: Sign) -> bool {
     match sign {
-        Sign::ReadWrite => f.message.contains("concurrent map read and map write"),
+        Sign::ReadWrite => says(f.message, &["concurrent map read and map write"]),
         Sign::Clone => f.op == Some(Op::Clone) && f.faulted,
         Sign::OutOfMemory => is_out_of_memory(f.message),
         Sign::Damage => f.findings.is_some_and(|n| n > 0),
@@ -246,11 +261,10 @@ fn race(f: &Facts<'_>) -> CrashCause {
             };
             evidence.push(yes(hand(&s)));
         }
-        Some(s) if s.grade == Grade::HoldsPointer => {
-            confidence = 95;
-            evidence.push(yes(format!("goroutine {} holds its address", s.goroutine)));
+        Some(s) => {
+            confidence = if s.live { 93 } else { 90 };
+            evidence.push(yes(hand(&s)));
         }
-        Some(s) => evidence.push(yes(format!("goroutine {} can get at it", s.goroutine))),
         None if f.stacks_complete => {
             confidence = 80;
             evidence.push(no("no other goroutine was found that has to do with it"));
@@ -337,6 +351,20 @@ fn damage(f: &Facts<'_>) -> CrashCause {
             evidence,
         };
     }
+    if says(f.message, &CONTRADICTIONS) {
+        evidence.push(yes(
+            "the runtime met what a second writer leaves, or an overwritten word",
+        ));
+        evidence.extend((f.writing == Some(true)).then(|| yes("the write flag is set")));
+        if party.is_none() {
+            evidence.push(no("no other goroutine was found at it"));
+        }
+        return CrashCause {
+            class: CrashClass::ConcurrentUse,
+            confidence: 50,
+            evidence,
+        };
+    }
     let weak = WEAKLY_ORDERED.contains(&f.arch);
     if weak && f.faulted && f.op == Some(Op::Read) && f.findings == Some(0) {
         evidence.push(yes(format!(
@@ -384,7 +412,11 @@ fn hand(s: &Second) -> String {
         (Grade::InMapCode, _, Some(Op::Iterate)) => format!("goroutine {n} is iterating over it"),
         (Grade::InMapCode, _, Some(Op::Clone)) => format!("goroutine {n} is cloning it"),
         (Grade::InMapCode, _, None) => format!("goroutine {n} is in map code on it"),
-        (Grade::HoldsPointer, _, _) => format!("goroutine {n} holds its address"),
+        (Grade::HoldsPointer, _, Some(Op::Iterate)) if s.live => {
+            format!("goroutine {n} is in a loop over it")
+        }
+        (Grade::HoldsPointer, _, _) if s.live => format!("goroutine {n} holds its address"),
+        (Grade::HoldsPointer, _, _) => format!("goroutine {n} still has its address on its stack"),
         (Grade::Reaches, _, _) => format!("goroutine {n} can get at it"),
     }
 }
@@ -425,6 +457,7 @@ mod tests {
             grade,
             op: Some(op),
             entering: false,
+            live: true,
         })
     }
 
@@ -440,6 +473,18 @@ mod tests {
         assert_eq!(both.class, CrashClass::ConcurrentUse);
         assert!(both.confidence > alone.confidence);
         assert!(both.evidence.iter().all(|e| e.speaks_for));
+    }
+
+    #[test]
+    fn a_map_that_contradicts_itself_is_no_proof_of_a_second_writer() {
+        for message in [
+            "fatal error: small map with no empty slot (concurrent map writes?)",
+            "fatal error: bad map state",
+        ] {
+            let cause = classify(&facts(message));
+            assert_eq!(cause.class, CrashClass::ConcurrentUse);
+            assert_eq!(cause.confidence, 50, "{message}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! and what class of causes that speaks for.
 
 pub mod atwork;
+mod callsite;
 pub mod class;
 pub mod clock;
 pub mod clues;

@@ -11,6 +11,7 @@ use crate::crash::atwork::How;
 use crate::crash::atwork::Left;
 use crate::crash::atwork::Touch;
 use crate::crash::atwork::at_work;
+use crate::crash::callsite;
 use crate::crash::ops::Op;
 use crate::crash::ops::operation;
 use crate::dwarf::locals::Piece;
@@ -111,10 +112,19 @@ pub struct Around {
     pub broken: u64,
 }
 
-/// Looks at all goroutines. `map`: whose parties are wanted; `stopper`: who is none of them.
+/// The map whose parties are wanted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Target {
+    /// Its header.
+    pub map: Addr,
+    /// The word of a package variable from which the way to it begins, and that variable's name.
+    pub variable: Option<(Addr, String)>,
+}
+
+/// Looks at all goroutines. `target`: whose parties are wanted; `stopper`: who is none of them.
 pub fn look_around(
     grounds: &Grounds<'_, '_, '_>,
-    map: Option<Addr>,
+    target: Option<Target>,
     stopper: Option<u64>,
     progress: &dyn Progress,
 ) -> Around {
@@ -124,9 +134,12 @@ pub fn look_around(
     };
     let machine = grounds.reader.program.machine;
     let unwinder = Unwinder::new(grounds.tables, goroutines, grounds.threads, machine);
-    let mut search = map.filter(|m| !m.is_nil()).map(|map| Search {
+    let target = target.filter(|t| !t.map.is_nil());
+    let mut search = target.map(|target| Search {
         grounds,
-        map,
+        map: target.map,
+        variable: target.variable,
+        users: HashMap::new(),
         slots: SlotReader::new(grounds.tables),
         iterator: iterator_size(grounds),
         leads: HashMap::new(),
@@ -174,6 +187,9 @@ fn iterator_size(grounds: &Grounds<'_, '_, '_>) -> u64 {
 struct Search<'c, 's, 'v, 'a> {
     grounds: &'c Grounds<'s, 'v, 'a>,
     map: Addr,
+    variable: Option<(Addr, String)>,
+    /// By entry: whether the function uses that variable.
+    users: HashMap<Addr, bool>,
     slots: SlotReader<'s, 'v, 'a>,
     iterator: u64,
     /// Whether the object that begins here has a pointer to the map.
@@ -372,6 +388,29 @@ impl Search<'_, '_, '_, '_> {
                 return Some((format!("{what} of {name} leads to it"), Some(number)));
             }
         }
+        self.user(stack)
+    }
+
+    /// The function of the program on this stack that uses the package variable.
+    fn user(&mut self, stack: &Stack) -> Option<(String, Option<usize>)> {
+        let (word, variable) = self.variable.as_ref()?;
+        for (i, frame) in stack.frames.iter().enumerate() {
+            if frame.part != Part::Goroutine {
+                continue;
+            }
+            let grounds = self.grounds;
+            let uses = self.users.entry(frame.func.entry).or_insert_with(|| {
+                let name = grounds.tables.name(&frame.func);
+                !is_plumbing(&name) && callsite::uses(grounds, &frame.func, *word)
+            });
+            if *uses {
+                let name = grounds.tables.name(&frame.func);
+                return Some((
+                    format!("{name} uses {variable}, which leads to it"),
+                    Some(i),
+                ));
+            }
+        }
         None
     }
 
@@ -423,6 +462,7 @@ fn in_map_code(touch: &Touch) -> String {
     match &touch.how {
         Some(How::Entry) => format!("an argument of {f}, which it is about to begin"),
         Some(How::Register) => format!("an argument of {f}, which it has just called"),
+        Some(How::Iterator) => format!("the iterator that was passed to {f}"),
         Some(How::Variable(name)) => format!("variable {name} of {f}"),
         Some(How::Slot) | None => format!("an argument of {f}"),
     }

@@ -58,14 +58,8 @@ fn write_at(out: &mut dyn Write, crash: &CrashInfo, style: Style) -> io::Result<
         lines.extend(wrap(&said, BODY));
     }
     let most = if style.verbose { usize::MAX } else { FRAMES };
-    let doing = crash.map_function.as_deref().map(short).zip(crash.op);
-    for (i, f) in crash.frames.iter().take(most).enumerate() {
-        let place = place(f, style);
-        lines.push(match doing.filter(|_| i == 0) {
-            Some((function, op)) => style.fit(&format!("{place} ({op}: {function})"), BODY),
-            None => style.fit(&place, BODY),
-        });
-    }
+    let shown = crash.frames.iter().take(most);
+    lines.extend(shown.map(|f| style.fit(&place(f, style), BODY)));
     let more = crash.frames.len().saturating_sub(most);
     if let Some(last) = lines.last_mut().filter(|_| more > 0) {
         let rest = format!("  +{more} more");
@@ -241,7 +235,8 @@ fn party(p: &PartyRow, style: Style) -> String {
     let place =
         p.at.as_ref()
             .map_or_else(|| "no line of the program".to_owned(), |f| place(f, style));
-    format!("goroutine {}: {doing}{state}, {place}", p.goroutine)
+    let old = if p.live { "" } else { " (left over)" };
+    format!("goroutine {}: {doing}{state}, {place}{old}", p.goroutine)
 }
 
 fn write_cause(out: &mut dyn Write, blame: &Blame, style: Style) -> io::Result<()> {

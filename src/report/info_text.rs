@@ -195,16 +195,20 @@ pub fn write_crash(out: &mut dyn Write, crash: &CrashInfo) -> io::Result<()> {
     }
     let facts = facts.join(", ");
     let kind = match crash.kind {
-        CrashKind::Map => "in map code",
-        CrashKind::Other => "not about a map",
-        CrashKind::Hang => "a goroutine never comes back from a map",
-        CrashKind::None => "none: the process was dumped alive",
+        CrashKind::Map => "in map code".to_owned(),
+        CrashKind::Other => "not about a map".to_owned(),
+        CrashKind::Hang => "a goroutine never comes back from a map".to_owned(),
+        CrashKind::None => "none: the process was dumped alive".to_owned(),
+    };
+    let kind = match &crash.map_function {
+        Some(f) => format!("{kind}: {}", f.rsplit('/').next().unwrap_or(f)),
+        None => kind,
     };
     match (&crash.message, crash.kind) {
-        (_, CrashKind::None) | (None, CrashKind::Hang) => field(out, "crash", &join(kind, &facts)),
+        (_, CrashKind::None) | (None, CrashKind::Hang) => field(out, "crash", &join(&kind, &facts)),
         (Some(message), _) => {
             field(out, "crash", message)?;
-            field(out, "", &join(kind, &facts))
+            field(out, "", &join(&kind, &facts))
         }
         (None, _) => field(
             out,

@@ -25,6 +25,7 @@ use crate::crash::message::read_backlog;
 use crate::crash::message::read_ending;
 use crate::crash::parties::Around;
 use crate::crash::parties::Party;
+use crate::crash::parties::Target;
 use crate::crash::parties::lines_of_program;
 use crate::crash::parties::look_around;
 use crate::find::found::Found;
@@ -49,6 +50,8 @@ use crate::types::graph::TypeId;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
+/// What the runtime says of a write to a nil map. Source: `runtime/map.go`, `internal/runtime/maps/map.go`.
+const NIL_MAP: &str = "assignment to entry in nil map";
 /// Candidates that are shown.
 const MAX_CANDIDATES: usize = 10;
 
@@ -169,24 +172,38 @@ pub(crate) fn look(
         .and_then(|id| stopper(s, &grounds, id));
     let ending = read(s, req, stopped_by.as_ref(), &backlog);
     let mut out = info(s, &ending, stopped_by.as_ref());
-    let known = found.map(|f| {
-        f.maps
-            .iter()
-            .map(|m| (m.addr, m.ty))
-            .collect::<HashMap<_, _>>()
-    });
+    let known = found.map(|f| f.maps.iter().map(|m| (m.addr, m.ty)).collect());
     let headers = Headers::new(&grounds, known);
-    let map_of = |st: &Option<Stopper<'_>>| {
-        let touch = st.as_ref()?.work.as_ref()?.innermost()?;
-        touch.map
-    };
-    let mut map = map_of(&stopped_by).filter(|_| out.kind == CrashKind::Map);
-    let mut around = look_around(
-        &grounds,
-        map,
-        out.goroutine.filter(|_| map.is_some()),
+    let owners = Owners {
+        s,
+        req,
+        found,
         progress,
-    );
+    };
+    let mut touch = stopped_by
+        .as_ref()
+        .filter(|_| out.kind == CrashKind::Map)
+        .and_then(|st| touched(st, &ending));
+    let mut owner = touch
+        .as_ref()
+        .and_then(|t| owners.of(t.map?, out.goroutine));
+    let target = |map: Option<Addr>, owner: &Option<Owner>| {
+        Some(Target {
+            map: map?,
+            variable: owner.as_ref().and_then(|o| o.variable.clone()),
+        })
+    };
+    // Where no frame says which map, and only one may be it, the others are looked for as if it were.
+    let mut maybe = match (&touch, &stopped_by, out.kind) {
+        (None, Some(st), CrashKind::Map) => candidates(s, &owners, &headers, st),
+        _ => Vec::new(),
+    };
+    let map = touch.as_ref().and_then(|t| t.map).or(match &maybe[..] {
+        [only] => Some(only.addr),
+        _ => None,
+    });
+    let stopper_id = out.goroutine.filter(|_| map.is_some());
+    let mut around = look_around(&grounds, target(map, &owner), stopper_id, progress);
     if !out.kind.about_map()
         && (!ending.crashed || ending.from_outside)
         && let Some((id, endless)) = hanging(s, &around, &headers)
@@ -199,9 +216,13 @@ pub(crate) fn look(
             let m = goroutines.and_then(|gs| gs.machine_of(st.g));
             out.thread = m.and_then(|m| u32::try_from(m.tid).ok());
             describe(s, &mut out, st);
+            touch = touched(st, &ending);
+            if touch.is_none() {
+                maybe = candidates(s, &owners, &headers, st);
+            }
         }
-        map = map_of(&stopped_by).or(Some(endless));
-        around = look_around(&grounds, map, Some(id), progress);
+        owner = owners.of(endless, Some(id));
+        around = look_around(&grounds, target(Some(endless), &owner), Some(id), progress);
     }
     let mut blame = Blame {
         totals: around.totals,
@@ -210,25 +231,17 @@ pub(crate) fn look(
         ..Blame::default()
     };
     let mut typed = None;
-    if out.kind.about_map() {
-        let touch = stopped_by
-            .as_ref()
-            .and_then(|st| st.work.as_ref()?.innermost());
-        if let Some(touch) = touch {
-            let header = touch.map.filter(|m| !m.is_nil() && !touch.trie);
-            typed = header.zip(type_of(s, &headers, touch));
-            blame.map = Some(map_at(
-                s,
-                req,
-                found,
-                &headers,
-                touch,
-                out.goroutine,
-                progress,
-            ));
-        } else if let Some(st) = &stopped_by {
-            blame.candidates = candidates(s, req, found, &headers, st, progress);
-        }
+    if let Some(touch) = touch {
+        let ty = type_of(s, &headers, &touch);
+        let header = touch.map.filter(|m| !m.is_nil() && !touch.trie);
+        typed = header.zip(ty);
+        let addr = touch.map.unwrap_or(Addr::NIL);
+        blame.map = Some(MapAtCrash {
+            owner: owner.map(|o| o.path).unwrap_or_default(),
+            ..map_known(s, &headers, addr, ty, vec![said_by(&touch)])
+        });
+    } else {
+        blame.candidates = maybe;
     }
     let now = latest(program);
     blame.parties = around
@@ -306,27 +319,30 @@ fn type_name(s: &Session<'_, '_>, ty: Option<TypeId>) -> String {
     })
 }
 
-/// The map of the crash, as the frame of the map function has it.
-fn map_at(
-    s: &Session<'_, '_>,
-    req: &Request,
-    found: Option<&Found>,
-    headers: &Headers<'_, '_, '_>,
-    touch: &Touch,
-    goroutine: Option<u64>,
-    progress: &dyn Progress,
-) -> MapAtCrash {
-    let addr = touch.map.unwrap_or(Addr::NIL);
+/// The innermost map function that says which map it works on; or a nil map, where the message says so.
+fn touched(st: &Stopper<'_>, ending: &Ending) -> Option<Touch> {
+    let work = st.work.as_ref()?;
+    let nil = ending.panics.iter().any(|p| p.contains(NIL_MAP));
+    work.innermost().cloned().or_else(|| {
+        let call = work.touches.last().filter(|_| nil)?;
+        Some(Touch {
+            map: Some(Addr::NIL),
+            how: None,
+            ..call.clone()
+        })
+    })
+}
+
+/// What says that it is this map.
+fn said_by(touch: &Touch) -> String {
     let f = &touch.function;
-    let how = match &touch.how {
+    match &touch.how {
         Some(How::Variable(name)) => format!("variable {name} of {f}"),
         Some(How::Entry) => format!("an argument of {f}, which had not begun"),
         Some(How::Register) => format!("an argument of {f}, still in its register"),
-        Some(How::Slot) | None => format!("an argument of {f}, which is live there"),
-    };
-    MapAtCrash {
-        owner: owner(s, req, found, addr, goroutine, progress),
-        ..map_known(s, headers, addr, type_of(s, headers, touch), vec![how])
+        Some(How::Iterator) => format!("the iterator that was passed to {f}"),
+        Some(How::Slot) => format!("an argument of {f}, which is live there"),
+        None => "the message: nothing but a nil map brings it about".to_owned(),
     }
 }
 
@@ -352,48 +368,60 @@ fn map_known(
     }
 }
 
-/// The way to a map; empty where none is known.
-fn owner(
-    s: &Session<'_, '_>,
-    req: &Request,
-    found: Option<&Found>,
-    map: Addr,
-    goroutine: Option<u64>,
-    progress: &dyn Progress,
-) -> String {
-    if map.is_nil() {
-        return String::new();
-    }
-    let searched;
-    let found = match found {
-        Some(found) => found,
-        None => match find_owner(&s.grounds(), map, goroutine, progress) {
-            Some(one) => {
-                searched = one;
-                &searched
+/// Looks for the owners of single maps.
+struct Owners<'o, 's, 'a> {
+    s: &'o Session<'s, 'a>,
+    req: &'o Request,
+    /// All maps, if they were looked for.
+    found: Option<&'o Found>,
+    progress: &'o dyn Progress,
+}
+
+/// The way to a map.
+struct Owner {
+    /// As text.
+    path: String,
+    /// The word of a package variable where it begins, and the variable's name.
+    variable: Option<(Addr, String)>,
+}
+
+impl Owners<'_, '_, '_> {
+    /// `goroutine`: whose stack is looked at as well.
+    fn of(&self, map: Addr, goroutine: Option<u64>) -> Option<Owner> {
+        if map.is_nil() {
+            return None;
+        }
+        match self.found {
+            Some(found) => self.within(found, map),
+            None => {
+                let found = find_owner(&self.s.grounds(), map, goroutine, self.progress)?;
+                self.within(&found, map)
             }
-            None => return String::new(),
-        },
-    };
-    let node = found
-        .maps
-        .iter()
-        .find(|m| m.addr == map)
-        .map(|m| m.node)
-        .or_else(|| Some(found.sync_maps.iter().find(|m| m.addr == map)?.node));
-    node.map_or_else(String::new, |node| {
-        with_paths(s, req, found, |paths, _| paths.owner(node))
-    })
+        }
+    }
+
+    fn within(&self, found: &Found, map: Addr) -> Option<Owner> {
+        let maps = found.maps.iter().map(|m| (m.addr, m.node));
+        let sync = found.sync_maps.iter().map(|m| (m.addr, m.node));
+        let (_, node) = maps.chain(sync).find(|(addr, _)| *addr == map)?;
+        let program = &self.s.reader.program;
+        let variable = found.variable_of(node).and_then(|(i, off)| {
+            let v = program.index.variables().get(usize::try_from(i).ok()?)?;
+            Some((program.view_of(v).addr.checked_add(off)?, v.name.clone()))
+        });
+        Some(Owner {
+            path: with_paths(self.s, self.req, found, |paths, _| paths.owner(node)),
+            variable,
+        })
+    }
 }
 
 /// The maps it may have been, where the frame does not say.
 fn candidates(
     s: &Session<'_, '_>,
-    req: &Request,
-    found: Option<&Found>,
+    owners: &Owners<'_, '_, '_>,
     headers: &Headers<'_, '_, '_>,
     stopper: &Stopper<'_>,
-    progress: &dyn Progress,
 ) -> Vec<MapAtCrash> {
     let Some(work) = &stopper.work else {
         return Vec::new();
@@ -407,7 +435,10 @@ fn candidates(
                 .type_of(c.map)
                 .or_else(|| s.reader.meta.type_at(c.ty?));
             MapAtCrash {
-                owner: owner(s, req, found, c.map, Some(stopper.g.id), progress),
+                owner: owners
+                    .of(c.map, Some(stopper.g.id))
+                    .map(|o| o.path)
+                    .unwrap_or_default(),
                 ..map_known(s, headers, c.map, ty, c.evidence)
             }
         })
@@ -432,6 +463,7 @@ fn party_row(s: &Session<'_, '_>, p: &Party, now: Option<u64>) -> PartyRow {
         grade: p.grade.as_str(),
         op: p.op.map(|op| op.as_str()),
         entering: p.entering,
+        live: p.live,
         evidence: p.evidence.clone(),
         at: p.at.clone(),
         holds_at: p.holds_at.clone(),
@@ -477,6 +509,7 @@ pub(crate) fn judge(s: &Session<'_, '_>, crash: &mut CrashInfo, around: &Around,
         grade: p.grade,
         op: p.op,
         entering: p.entering,
+        live: p.live,
     });
     let goid = crash.goroutine;
     let work = around.works.iter().find(|(id, _)| Some(*id) == goid);

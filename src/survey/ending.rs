@@ -90,6 +90,8 @@ pub struct PartyRow {
     pub op: Option<&'static str>,
     /// It has only just called the operation.
     pub entering: bool,
+    /// What shows it is in use by the compiler's own tables, not left from before.
+    pub live: bool,
     /// What shows it.
     pub evidence: String,
     /// The innermost line of the program's own code.
