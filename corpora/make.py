@@ -249,7 +249,7 @@ SCENARIOS.update({
     "ten-unhashable": blame("map", 1, False, "panic: runtime error: hash of unhashable type []int"),
     "ten-nil": blame("map", 1, False, "panic: assignment to entry in nil map"),
     "many": blame("map", 1, None, WRITES),
-    "segv": blame("map", 1, True, "unexpected fault address"),
+    "segv": blame("map", 1, True, "fatal error: fault"),
     "hang": blame("hang", 1, True, ABORT, dumps=("kernel", "gcore")),
     "oom": blame(
         "map", 1, None,

@@ -32,7 +32,7 @@ func noEnd(s *server) {
 				last, full = next, isFull(bt, next)
 				at += ".overflow"
 			}
-			if w := bt.overflowWord(last); full && last != first {
+			if w := bt.overflowWord(last); full {
 				*w = first
 				s.wounded("overflow-cycle", at+".overflow", unsafe.Pointer(w), 0, uint64(uintptr(first)), 8, "CL-CHAIN", "CL-OVFPTR")
 				return

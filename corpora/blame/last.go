@@ -80,7 +80,7 @@ var ballast [][]byte
 
 func runOOM() {
 	open(8, 1024)
-	b := make([]byte, 8<<19)
+	b := make([]byte, 1<<20)
 	for i := 0; i < len(b); i += 8 {
 		n := strconv.Itoa(i/8 + 10000000)
 		copy(b[i:], n)
@@ -96,9 +96,20 @@ func runOOM() {
 	if err := syscall.Setrlimit(syscall.RLIMIT_AS, &limit); err != nil {
 		fail("no limit of memory: " + err.Error())
 	}
-	ballast = append(ballast, make([]byte, 36<<20)) // never touched, so that it takes no room in the core
+	fillArena()
 	close(srv.begin)
 	watch()
+}
+
+// fillArena leaves less than 3 MB of the 64 MB that the runtime has reserved, so that the map soon
+// makes it ask for more. Nobody touches the rest, and it takes no room in the core.
+func fillArena() {
+	const arena, piece = 64 << 20, 1 << 20
+	for left := uintptr(arena); left >= 3*piece; {
+		b := make([]byte, piece)
+		ballast = append(ballast, b)
+		left = -(uintptr(unsafe.Pointer(&b[0])) + piece) % arena
+	}
 }
 
 // addressSpace is the size of all mappings.
