@@ -137,7 +137,9 @@ func (s *server) die(kind string, f func()) {
 	hire(f)
 	s.crew()
 	sound(s.sessions, "main.srv.sessions")
-	sound(nicknames, "main.nicknames")
+	if nicknames != nil {
+		sound(nicknames, "main.nicknames")
+	}
 	if kind == "other" {
 		blamed.kind = kind
 		staff = append(staff, role{goid(), "main", "", ^uintptr(0)})
@@ -148,7 +150,7 @@ func (s *server) die(kind string, f func()) {
 }
 
 var (
-	nicknames = map[any]int{"one": 1, 2: 2}
+	nicknames map[any]int
 	nobody    map[string]int
 )
 
@@ -197,6 +199,7 @@ func workAndLeave() int {
 
 func runPanicInDefer() {
 	open(8, 1024)
+	nicknames = map[any]int{"one": 1, 2: 2}
 	blame("map", "main.nicknames", reflect.TypeOf(nicknames), at(nicknames))
 	srv.die("map", func() { workAndLeave() })
 }

@@ -46,6 +46,7 @@ func goid() int {
 		}
 		n = 10*n + int(c-'0')
 	}
+	wipe(b)
 	return n
 }
 
