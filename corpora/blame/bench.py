@@ -49,7 +49,7 @@ TIMEOUT = 120
 def arguments():
     ap = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--badmap", metavar="FILE", default=os.path.join(ROOT, "target", "release", "badmap"), help="the checker (default: target/release/badmap)")
-    ap.add_argument("--go", metavar="LIST", default="1.19-blame,1.23-blame,1.27-blame", help="binaries, as make.py names them, or blame for all (default: 1.19,1.23,1.27)")
+    ap.add_argument("--go", metavar="LIST", default="1.19-blame,1.23-blame,1.27-blame", help="binaries, as make.py names them, or blame for all that are not stripped (default: 1.19,1.23,1.27)")
     ap.add_argument("--scenario", metavar="LIST", default=",".join(RACES), help="races (default: all but %s)" % " and ".join(SLOW))
     ap.add_argument("--count", metavar="N", type=int, default=20, help="races of each kind (default: 20)")
     ap.add_argument("--jobs", metavar="N", type=int, default=1, help="races at the same time (default: 1)")
@@ -63,7 +63,8 @@ def arguments():
     if min(opts.count, opts.jobs, opts.tries) < 1:
         ap.error("--count, --jobs and --tries want 1 or more")
     all_of = [b for b in make.BINARIES if make.program_of(b) == "blame"]
-    opts.go = all_of if opts.go == "blame" else [g[2:] if g.startswith("go") else g for g in opts.go.split(",")]
+    unstripped = [b for b in all_of if not make.BINARIES[b].get("stripped")]
+    opts.go = unstripped if opts.go == "blame" else [g[2:] if g.startswith("go") else g for g in opts.go.split(",")]
     for g in opts.go:
         if g not in all_of:
             ap.error("no binary %s (there are: %s)" % (g, ", ".join(all_of)))
@@ -109,7 +110,7 @@ def asked(opts, core, work):
     except subprocess.TimeoutExpired:
         return {"error": "it did not end within %d s" % TIMEOUT}
     except (ValueError, KeyError):
-        return {"error": "exit %d: %s" % (p.returncode, p.stderr.decode(errors="replace").strip()[-400:])}
+        return {"error": "exit %d: %s" % (p.returncode, " ".join(p.stderr.decode(errors="replace").split())[:400])}
     except OSError as e:
         raise Unfit("running %s: %s" % (opts.badmap, e))
     return judge(truth, core.said, crash)
