@@ -85,7 +85,7 @@ const WANTED: [&str; 6] = [
 ];
 
 /// Scenarios that break maps: what the books say of those is no proof.
-const BROKEN: [&str; 2] = ["damage", "throw-"];
+const BROKEN: [&str; 4] = ["damage", "throw-", "segv", "hang"];
 
 fn request(files: &CoreFiles) -> Request {
     Request {

@@ -7,6 +7,7 @@ pub mod class;
 pub mod clock;
 pub mod clues;
 pub mod endless;
+mod holders;
 pub mod known;
 pub mod message;
 pub mod ops;

@@ -3,11 +3,9 @@
 //! doing to which map, for the rules on the write flag.
 
 use crate::base::addr::Addr;
-use crate::base::limits::MAX_HANG_MAPS;
 use crate::base::progress::Progress;
 use crate::crash::atwork::AtWork;
 use crate::crash::atwork::How;
-use crate::crash::atwork::Left;
 use crate::crash::atwork::Touch;
 use crate::crash::atwork::at_work;
 use crate::crash::class::Facts;
@@ -17,7 +15,6 @@ use crate::crash::clock::latest;
 use crate::crash::clock::read_gc;
 use crate::crash::clues::Headers;
 use crate::crash::clues::clues;
-use crate::crash::endless;
 use crate::crash::known;
 use crate::crash::message::Ending;
 use crate::crash::message::Evidence;
@@ -29,7 +26,6 @@ use crate::crash::parties::Target;
 use crate::crash::parties::lines_of_program;
 use crate::crash::parties::look_around;
 use crate::find::found::Found;
-use crate::find::owner::find_owner;
 use crate::find::search::Grounds;
 use crate::runtime::goroutines::Goroutine;
 use crate::runtime::goroutines::Status;
@@ -41,14 +37,14 @@ use crate::survey::ending::CrashInfo;
 use crate::survey::ending::CrashKind;
 use crate::survey::ending::MapAtCrash;
 use crate::survey::ending::PartyRow;
-use crate::survey::owners::with_paths;
+use crate::survey::hang::hanging;
+use crate::survey::owners::Owner;
+use crate::survey::owners::Owners;
 use crate::survey::request::Request;
 use crate::survey::request::ValueMode;
 use crate::survey::result::MapRow;
 use crate::survey::session::Session;
 use crate::types::graph::TypeId;
-use std::collections::HashMap;
-use std::collections::HashSet;
 
 /// What the runtime says of a write to a nil map. Source: `runtime/map.go`, `internal/runtime/maps/map.go`.
 const NIL_MAP: &str = "assignment to entry in nil map";
@@ -257,56 +253,12 @@ pub(crate) fn look(
     }
 }
 
-/// The goroutine that is in an operation on a map which can never end, and that map. It runs, or it was
-/// stopped on the way and is to run on; one that has only just called the operation tells nothing.
-fn hanging(
+/// The type of the map that a map function works on.
+pub(crate) fn type_of(
     s: &Session<'_, '_>,
-    around: &Around,
     headers: &Headers<'_, '_, '_>,
-) -> Option<(u64, Addr)> {
-    let goroutines = s.goroutines.as_ref()?;
-    let runs = [Status::Running, Status::Runnable, Status::Preempted];
-    let running: HashSet<u64> = goroutines
-        .list
-        .iter()
-        .filter(|g| runs.contains(&g.status))
-        .map(|g| g.id)
-        .collect();
-    let mut looked: HashMap<Addr, bool> = HashMap::new();
-    let mut is_endless = |map: Addr, ty: Option<TypeId>| {
-        if looked.len() >= MAX_HANG_MAPS && !looked.contains_key(&map) {
-            return false;
-        }
-        *looked
-            .entry(map)
-            .or_insert_with(|| ty.is_some_and(|ty| endless::is_endless(&s.reader, map, ty)))
-    };
-    for (id, work) in around.works.iter().filter(|(id, _)| running.contains(id)) {
-        let begun = |t: &&Touch| !matches!(t.how, Some(How::Entry | How::Register)) && !t.trie;
-        if work.left != Left::No || !work.touches.iter().any(|t| begun(&t)) {
-            continue;
-        }
-        let mut said = work.touches.iter().filter(begun);
-        if let Some(touch) = said.find(|t| t.map.is_some()) {
-            let map = touch.map.filter(|m| !m.is_nil());
-            if let Some(map) = map.filter(|m| is_endless(*m, type_of(s, headers, touch))) {
-                return Some((*id, map));
-            }
-            continue;
-        }
-        // No frame says which map; one that it has the address of may be it.
-        let ty = work.touches.iter().find_map(|t| t.ty);
-        let ty = ty.and_then(|t| s.reader.meta.type_at(t));
-        for word in work.words.iter().filter(|w| headers.is(**w)) {
-            if is_endless(*word, headers.type_of(*word).or(ty)) {
-                return Some((*id, *word));
-            }
-        }
-    }
-    None
-}
-
-fn type_of(s: &Session<'_, '_>, headers: &Headers<'_, '_, '_>, touch: &Touch) -> Option<TypeId> {
+    touch: &Touch,
+) -> Option<TypeId> {
     touch
         .map
         .and_then(|m| headers.type_of(m))
@@ -365,54 +317,6 @@ fn map_known(
         writing: headers.writing(addr).filter(|_| !addr.is_nil()),
         len: len.filter(|_| !addr.is_nil()),
         evidence,
-    }
-}
-
-/// Looks for the owners of single maps.
-struct Owners<'o, 's, 'a> {
-    s: &'o Session<'s, 'a>,
-    req: &'o Request,
-    /// All maps, if they were looked for.
-    found: Option<&'o Found>,
-    progress: &'o dyn Progress,
-}
-
-/// The way to a map.
-struct Owner {
-    /// As text.
-    path: String,
-    /// The word of a package variable where it begins, and the variable's name.
-    variable: Option<(Addr, String)>,
-}
-
-impl Owners<'_, '_, '_> {
-    /// `goroutine`: whose stack is looked at as well.
-    fn of(&self, map: Addr, goroutine: Option<u64>) -> Option<Owner> {
-        if map.is_nil() {
-            return None;
-        }
-        match self.found {
-            Some(found) => self.within(found, map),
-            None => {
-                let found = find_owner(&self.s.grounds(), map, goroutine, self.progress)?;
-                self.within(&found, map)
-            }
-        }
-    }
-
-    fn within(&self, found: &Found, map: Addr) -> Option<Owner> {
-        let maps = found.maps.iter().map(|m| (m.addr, m.node));
-        let sync = found.sync_maps.iter().map(|m| (m.addr, m.node));
-        let (_, node) = maps.chain(sync).find(|(addr, _)| *addr == map)?;
-        let program = &self.s.reader.program;
-        let variable = found.variable_of(node).and_then(|(i, off)| {
-            let v = program.index.variables().get(usize::try_from(i).ok()?)?;
-            Some((program.view_of(v).addr.checked_add(off)?, v.name.clone()))
-        });
-        Some(Owner {
-            path: with_paths(self.s, self.req, found, |paths, _| paths.owner(node)),
-            variable,
-        })
     }
 }
 

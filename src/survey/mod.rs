@@ -6,6 +6,7 @@ pub mod error;
 pub mod exit;
 pub mod fold;
 mod hands;
+mod hang;
 pub mod inputs;
 mod judge;
 mod lookup;

@@ -2,7 +2,9 @@
 //! In: a session and a search's result. Out: what writes paths and shows values, lent to the caller's work.
 
 use crate::base::addr::Addr;
+use crate::base::progress::Progress;
 use crate::find::found::Found;
+use crate::find::owner::find_owner;
 use crate::find::path::Paths;
 use crate::survey::redact::Redactor;
 use crate::survey::redact::derived_key;
@@ -35,4 +37,52 @@ pub(crate) fn with_paths<R>(
         any: program.type_named("interface {}"),
     };
     work(&paths, &redactor)
+}
+
+/// Looks for the owners of single maps.
+pub(crate) struct Owners<'o, 's, 'a> {
+    pub(crate) s: &'o Session<'s, 'a>,
+    pub(crate) req: &'o Request,
+    /// All maps, if they were looked for.
+    pub(crate) found: Option<&'o Found>,
+    pub(crate) progress: &'o dyn Progress,
+}
+
+/// The way to a map.
+pub(crate) struct Owner {
+    /// As text.
+    pub(crate) path: String,
+    /// The word of a package variable where it begins, and the variable's name.
+    pub(crate) variable: Option<(Addr, String)>,
+}
+
+impl Owners<'_, '_, '_> {
+    /// `goroutine`: whose stack is looked at as well.
+    pub(crate) fn of(&self, map: Addr, goroutine: Option<u64>) -> Option<Owner> {
+        if map.is_nil() {
+            return None;
+        }
+        match self.found {
+            Some(found) => self.within(found, map),
+            None => {
+                let found = find_owner(&self.s.grounds(), map, goroutine, self.progress)?;
+                self.within(&found, map)
+            }
+        }
+    }
+
+    fn within(&self, found: &Found, map: Addr) -> Option<Owner> {
+        let maps = found.maps.iter().map(|m| (m.addr, m.node));
+        let sync = found.sync_maps.iter().map(|m| (m.addr, m.node));
+        let (_, node) = maps.chain(sync).find(|(addr, _)| *addr == map)?;
+        let program = &self.s.reader.program;
+        let variable = found.variable_of(node).and_then(|(i, off)| {
+            let v = program.index.variables().get(usize::try_from(i).ok()?)?;
+            Some((program.view_of(v).addr.checked_add(off)?, v.name.clone()))
+        });
+        Some(Owner {
+            path: with_paths(self.s, self.req, found, |paths, _| paths.owner(node)),
+            variable,
+        })
+    }
 }

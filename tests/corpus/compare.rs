@@ -14,7 +14,7 @@ use badmap::survey::request::Request;
 use badmap::survey::request::ValueMode;
 use badmap::survey::result::MapRow;
 use badmap::survey::result::Survey;
-use badmap::survey::run::info;
+use badmap::survey::run::crash;
 use badmap::survey::run::survey;
 use badmap::survey::session::Session;
 use badmap::survey::session::with_session;
@@ -217,8 +217,8 @@ pub fn compare(core: &CoreEntry, files: &CoreFiles) -> Outcome {
         values: ValueMode::Digest,
         ..req.clone()
     };
-    match info(&hidden, &Silent) {
-        Ok((_, crash)) if crash.kind == result.crash.kind => {}
+    match crash(&hidden, &Silent) {
+        Ok(seen) if seen.crash.kind == result.crash.kind => {}
         other => out
             .failures
             .push(format!("redacted, the crash is {other:?}")),
