@@ -1,8 +1,11 @@
 //! What is known of Go's runtime, read out of the dead process.
 
 pub mod claims;
+pub(crate) mod firstmodule;
+pub mod globals;
 pub mod goroutines;
 pub mod heap;
+pub mod known;
 pub mod liveslots;
 pub mod modules;
 pub(crate) mod mspan;
@@ -11,6 +14,7 @@ pub mod pclntab;
 pub mod program;
 pub(crate) mod ptrbits;
 pub mod ptrmask;
+pub(crate) mod rip;
 pub(crate) mod sizeclass;
 pub mod spans;
 pub(crate) mod spantable;
