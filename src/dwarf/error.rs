@@ -37,7 +37,7 @@ impl DwarfError {
     pub fn hint(&self) -> Option<String> {
         match self {
             DwarfError::Stripped { .. } => {
-                Some("name an unstripped build of the same source with --binary; this version needs DWARF for the types".into())
+                Some("name an unstripped build of the same source with --binary; info and goroutines need no DWARF".into())
             }
             DwarfError::Section(e) => e.hint(),
             DwarfError::Damaged { .. } | DwarfError::NotGo { .. } => None,
