@@ -19,6 +19,7 @@
 #[path = "corpus/files.rs"]
 mod files;
 
+use badmap::base::home::Home;
 use badmap::base::progress::Silent;
 use badmap::dwarf::error::DwarfError;
 use badmap::dwarf::index::DwarfIndex;
@@ -46,6 +47,7 @@ use badmap::types::graph::TypeGraph;
 use badmap::types::graph::TypeId;
 use files::CoreFiles;
 use files::corpora;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 const STRIPPED: &str = "go1.27-stripped-fatal-writes";
@@ -175,6 +177,55 @@ fn variables_found_by_code_are_where_the_dwarf_has_them() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A copy of a binary in which no DWARF can be found: its section has another name.
+fn as_if_stripped(binary: &Path) -> tempfile::NamedTempFile {
+    let packed = std::fs::read(binary).unwrap();
+    let mut bytes = zstd::stream::decode_all(packed.as_slice()).unwrap();
+    for name in [b"\0.debug_info\0".as_slice(), b"\0.zdebug_info\0"] {
+        let at = bytes.windows(name.len()).position(|w| w == name);
+        if let Some(at) = at {
+            bytes[at + 1] = b'-';
+        }
+    }
+    let mut out = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut out, &bytes).unwrap();
+    out
+}
+
+/// All cores of 64-bit machines: on amd64 nothing is missing, elsewhere it is said what is.
+#[test]
+fn goroutines_and_crash_are_the_same_without_dwarf() {
+    let mut wrong = Vec::new();
+    each(
+        |_, f| !f.binary.stripped && !["386", "mips", "arm"].contains(&f.binary.goarch.as_str()),
+        |name, files| {
+            let copy = as_if_stripped(&files.binary_path);
+            let req = request(&files.core, copy.path());
+            let without = goroutines(&req, None, &Silent).unwrap();
+            assert_eq!(without.process.dwarf, 0, "{name}");
+            if files.binary.goarch != "amd64" {
+                assert!(without.goroutines.is_empty());
+                let said = without.gaps.iter().any(|g| g.contains("runtime.allm"));
+                assert!(said, "{name}: {:?}", without.gaps);
+                return;
+            }
+            let req = request(&files.core, &files.binary_path);
+            let with = goroutines(&req, None, &Silent).unwrap();
+            let text = |part: &dyn std::fmt::Debug| format!("{part:?}");
+            if text(&with.goroutines) != text(&without.goroutines) {
+                wrong.push(format!("{name}: other goroutines"));
+            }
+            if text(&with.crash) != text(&without.crash) {
+                wrong.push(format!("{name}: {:?}, not {:?}", without.crash, with.crash));
+            }
+            if with.gaps != without.gaps {
+                wrong.push(format!("{name}: {:?}, not {:?}", without.gaps, with.gaps));
+            }
+        },
+    );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// Without what leads to a package, which DWARF has in full.
 fn without_paths(name: &str) -> String {
     let mut out = String::new();
@@ -237,6 +288,48 @@ fn descriptors_tell_names_and_maps_as_the_dwarf_does() {
     );
 }
 
+/// With its address and the descriptor of its type, a map is read as with DWARF.
+#[test]
+fn maps_at_a_known_address_are_read_without_dwarf() {
+    let mut wrong = Vec::new();
+    each(
+        |name, f| f.binary.goarch == "amd64" && name.ends_with("-zoo"),
+        |name, files| {
+            let maps = survey(&request(&files.core, &files.binary_path), &Silent).unwrap();
+            let copy = as_if_stripped(&files.binary_path);
+            let (mut read, mut entries) = (0, 0);
+            with_session(&request(&files.core, copy.path()), &Silent, |s| {
+                let meta = s.reader.meta;
+                let types: BTreeMap<String, TypeId> = meta
+                    .map_types()
+                    .into_iter()
+                    .map(|(at, ty)| (meta.name_at(at).unwrap(), ty))
+                    .collect();
+                for row in maps.maps.iter().filter(|m| m.kind != "syncmap") {
+                    let Some(ty) = types.get(&row.ty) else {
+                        continue; // of a package with a path, or made by reflect
+                    };
+                    let image = s.reader.read(row.addr, s.reader.slots(*ty).unwrap());
+                    let home = s.reader.heap.home(row.addr);
+                    if !image.gaps.is_empty() || image.claimed_len() != row.len {
+                        wrong.push(format!("{name}: {} at {}", row.ty, row.addr));
+                    }
+                    if matches!(home, Home::Unknown | Home::Unmapped | Home::FreeSpan) {
+                        wrong.push(format!("{name}: {} lies in {home:?}", row.addr));
+                    }
+                    read += 1;
+                    entries += row.len.unwrap_or(0);
+                }
+                Ok(())
+            })
+            .unwrap();
+            println!("{name}: {read} maps, {entries} entries");
+            assert!(read > 100, "{name}: only {read} maps");
+        },
+    );
+    assert!(wrong.is_empty(), "{}: {}", wrong.len(), wrong.join("\n"));
+}
+
 #[test]
 fn map_types_have_names_without_dwarf() {
     each(
@@ -254,6 +347,9 @@ fn map_types_have_names_without_dwarf() {
                 assert!(named.len() > 50 && named.len() == found.len());
                 assert!(named.iter().any(|n| n == "map[string]int"), "{named:?}");
                 assert!(found.iter().all(|(at, _)| meta.is_map_type(*at)));
+                let laid_out = found.iter().filter(|(_, ty)| s.reader.slots(*ty).is_some());
+                assert_eq!(laid_out.count(), found.len());
+                assert!(s.reader.heap.is_bound() && s.reader.heap.spans().is_complete());
                 Ok(())
             })
             .unwrap();

@@ -3,6 +3,7 @@
 //! is exactly one that can be it.
 
 use crate::base::addr::Addr;
+use crate::base::addr::AddrRange;
 use crate::file::binary::Binary;
 use crate::process::memory::Memory;
 use crate::process::memory::MemoryRun;
@@ -10,31 +11,38 @@ use crate::runtime::modules::Modules;
 use crate::runtime::pclntab::PcTables;
 use crate::runtime::program::Program;
 
+/// Pointers to function tables that are looked at. A binary has one, and perhaps a few words that look
+/// like it.
+const MAX_TRIED: usize = 64;
+
 /// The module of the binary itself: its first word is the address of the function tables, whose first
 /// bytes are a mark. It lies among the initialised data (`.noptrdata`, from go1.26 `.go.module`), and in
 /// position-independent binaries that word is right only after relocation, so the process's memory is
 /// searched. Source: `runtime/symtab.go`, `moduledata` and `pcHeader`, all versions.
 pub(crate) fn find_first_module(program: &Program<'_, '_>, binary: &Binary<'_>) -> Option<Addr> {
-    let word = usize::from(program.mem.abi.ptr_size).max(1);
-    let mut found = None;
+    let word = u64::from(program.mem.abi.ptr_size).max(1);
+    let whole = whole(program, binary)?;
+    let (mut found, mut tried) = (None, 0usize);
     for segment in binary.segments.iter().filter(|s| s.writable) {
-        let start = segment.addr.slid(program.slide);
-        let skip = start.0.checked_rem(word as u64).filter(|r| *r != 0);
         let start = Addr(
-            start
+            segment
+                .addr
+                .slid(program.slide)
                 .0
-                .checked_add(skip.map_or(0, |r| (word as u64).saturating_sub(r)))?,
+                .checked_next_multiple_of(word)?,
         );
         for run in program.mem.runs(start, segment.bytes.len() as u64) {
             let MemoryRun::Bytes(run_at, bytes) = run else {
                 continue;
             };
-            for (i, chunk) in (0u64..).zip(bytes.chunks_exact(word)) {
+            let words = bytes.chunks_exact(usize::from(program.mem.abi.ptr_size).max(1));
+            for (i, chunk) in (0u64..).zip(words) {
                 let to = program.mem.abi.uptr(chunk, 0).map_or(Addr::NIL, Addr);
-                if !in_binary(program, binary, to) || !is_header(program.mem, to) {
+                if !whole.contains(to) || !is_header(program.mem, to) {
                     continue;
                 }
-                let at = run_at.element(i, word as u64)?;
+                tried = tried.checked_add(1).filter(|n| *n <= MAX_TRIED)?;
+                let at = run_at.element(i, word)?;
                 match found {
                     _ if !is_module(program, at) => {}
                     None => found = Some(at),
@@ -47,10 +55,16 @@ pub(crate) fn find_first_module(program: &Program<'_, '_>, binary: &Binary<'_>) 
     found
 }
 
-fn in_binary(program: &Program<'_, '_>, binary: &Binary<'_>, addr: Addr) -> bool {
-    binary.segments.iter().any(|s| {
-        let off = addr.offset_from(s.addr.slid(program.slide));
-        off.is_some_and(|off| off < s.mem_size)
+/// From the binary's first byte in memory to its last.
+fn whole(program: &Program<'_, '_>, binary: &Binary<'_>) -> Option<AddrRange> {
+    let starts = binary.segments.iter().map(|s| s.addr.slid(program.slide));
+    let ends = binary
+        .segments
+        .iter()
+        .filter_map(|s| s.addr.slid(program.slide).checked_add(s.mem_size));
+    Some(AddrRange {
+        start: starts.min()?,
+        end: ends.max()?,
     })
 }
 
@@ -69,8 +83,7 @@ fn is_header(mem: &Memory<'_>, at: Addr) -> bool {
 /// Whether what stands at `at` holds together: ranges that do not run backwards, code from the first
 /// function on, tables that open, and a function at its beginning.
 fn is_module(program: &Program<'_, '_>, at: Addr) -> bool {
-    let modules = Modules::read_from(program, at);
-    let Some(m) = modules.list.first() else {
+    let Some(m) = Modules::read_one(program, at) else {
         return false;
     };
     let ranges = [m.text, m.types, m.tables.pcs];

@@ -6,7 +6,6 @@
 use crate::base::addr::Addr;
 use crate::base::addr::AddrRange;
 use crate::base::limits::MAX_NAME;
-use crate::base::limits::MAX_THREADS;
 use crate::file::binary::Binary;
 use crate::file::corefile::Machine;
 use crate::process::threads::Thread;
@@ -36,12 +35,20 @@ use std::collections::HashSet;
 
 /// Bytes of one function that are decoded; the longest that is asked for has some thousands.
 const MAX_CODE: u64 = 1 << 16;
+/// Variables of one function that are looked at; those that are asked for use some dozen.
+const MAX_REFERENCES: usize = 256;
+/// Threads of the runtime's own list that the kernel does not know: those kept for C's threads.
+const MAX_SPARE: usize = 1 << 16;
 /// Goroutines whose records must make sense before a list is believed.
 const SAMPLE: u64 = 256;
 /// Bytes of `runtime.printBacklog`. Source: `runtime/print.go`, all versions.
 const BACKLOG: u64 = 512;
-/// `_Gdead` and the highest status there is, without `_Gscan`. Source: `runtime/runtime2.go`.
+/// All of a status but `_Gscan`. Source: `runtime/runtime2.go`, all versions; the same below.
+const STATUS_MASK: u64 = 0xfff;
+/// `_Gdead`.
 const STATUS_DEAD: u64 = 6;
+/// The highest there is (`_Gdeadextra`, from go1.26).
+const STATUS_LAST: u64 = 11;
 
 /// Variables of the runtime and their types.
 #[derive(Clone, Default, Debug)]
@@ -136,6 +143,7 @@ impl<'v, 'a> Finder<'_, 'v, 'a> {
         out.retain(|r| in_data(r.addr));
         out.sort_unstable();
         out.dedup();
+        out.truncate(MAX_REFERENCES);
         out
     }
 
@@ -174,26 +182,22 @@ impl<'v, 'a> Finder<'_, 'v, 'a> {
             return None;
         }
         let mut ids = HashSet::new();
-        for i in 0..len.min(SAMPLE) {
+        let mut is_g = |i: u64| {
             let at = mem.read_addr(data.element(i, mem.abi.word())?).ok()?;
             let field = |bound: &Bound, base: Addr, name: &str| {
                 let f = bound.field(name)?;
                 let bytes = mem.bytes(base.checked_add(f.off)?, f.size).ok()?;
                 mem.abi.uint(&bytes, 0, f.size)
             };
-            let status = field(g, at, "atomicstatus")? & 0xfff;
+            let status = field(g, at, "atomicstatus")? & STATUS_MASK;
             let bounds = at.checked_add(g.off("stack")?)?;
             let (lo, hi) = (field(stack, bounds, "lo")?, field(stack, bounds, "hi")?);
-            // Dead ones may have given their stacks away.
-            if status > 11 || lo > hi || (lo == hi && status != STATUS_DEAD && status != 0) {
-                return None;
-            }
             let id = field(g, at, "goid")?;
-            if id != 0 && !ids.insert(id) {
-                return None;
-            }
-        }
-        (!ids.is_empty()).then_some(())
+            // Dead ones may have given their stacks away, and those never used have no number.
+            let has_stack = lo < hi || (lo == hi && (status == STATUS_DEAD || status == 0));
+            (status <= STATUS_LAST && has_stack && (id == 0 || ids.insert(id))).then_some(())
+        };
+        mostly(len.min(SAMPLE), |i| is_g(i).is_some()).then_some(())
     }
 
     /// The longest chain of threads that the kernel knows too. Other variables may lead into the midst
@@ -212,25 +216,33 @@ impl<'v, 'a> Finder<'_, 'v, 'a> {
         best.map(|(_, addr)| addr)
     }
 
-    /// How many threads hang on the word at `at`; `None` when one of them is none.
+    /// How many threads hang on the word at `at`; `None` when what hangs there is none, unless more than
+    /// half of the kernel's threads were met before: then the chain itself is damaged.
     fn chain_of_ms(&self, at: Addr, m: &Bound) -> Option<usize> {
         let mem = self.program.mem;
         let mut next = mem.read_addr(at).ok()?;
-        let (mut seen, mut running) = (HashSet::new(), false);
-        while !next.is_nil() {
-            if seen.len() >= MAX_THREADS || !seen.insert(next) {
-                return None;
+        let mut unseen: HashSet<u64> = self.threads.iter().map(|t| t.tid.into()).collect();
+        let (mut seen, mut spare) = (HashSet::new(), 0usize);
+        let mut step = |at: Addr| {
+            seen.insert(at).then_some(())?;
+            let word = |name| mem.read_uptr(at.checked_add(m.off(name)?)?).ok();
+            match word("procid")? {
+                // It has no thread now, or it is one for a thread that C will make.
+                0 => spare = spare.checked_add(1).filter(|n| *n <= MAX_SPARE)?,
+                tid => unseen.remove(&tid).then_some(())?,
             }
-            let word = |name| mem.read_uptr(next.checked_add(m.off(name)?)?).ok();
-            let tid = word("procid")?;
-            // 0: it has no thread now, or it is one for a thread that C will make.
-            if tid != 0 && !self.threads.iter().any(|t| u64::from(t.tid) == tid) {
-                return None;
+            word("alllink").map(Addr)
+        };
+        let mut whole = true;
+        while !next.is_nil() && whole {
+            match step(next) {
+                Some(following) => next = following,
+                None => whole = false,
             }
-            running |= tid != 0;
-            next = Addr(word("alllink")?);
         }
-        running.then_some(seen.len())
+        let met = self.threads.len().saturating_sub(unseen.len());
+        let enough = if whole { met > 0 } else { met > unseen.len() };
+        enough.then_some(seen.len())
     }
 
     /// The address that is taken, of 512 bytes without pointers. Those of the lock and of `panicking` may
@@ -293,18 +305,18 @@ impl<'v, 'a> Finder<'_, 'v, 'a> {
             mem.read_uptr(list.element(1, mem.abi.word())?).ok()?,
         );
         let mut in_use = 0u64;
-        for i in 0..len.min(SAMPLE) {
+        let mut is_span = |i: u64| {
             let at = mem.read_addr(data.element(i, mem.abi.word())?).ok()?;
-            let start = mem
-                .read_addr(at.checked_add(span.off("startAddr")?)?)
-                .ok()?;
+            let start = mem.read_addr(at.checked_add(span.off("startAddr")?)?);
             let state = mem.read_u8(at.checked_add(span.off("state")?)?).ok()?;
-            if state == STATE_IN_USE || state == STATE_MANUAL {
-                in_use = in_use.checked_add(1)?;
-                (books.span_named_at(start)? == at).then_some(())?;
+            if state != STATE_IN_USE && state != STATE_MANUAL {
+                return Some(());
             }
-        }
-        (in_use > 0).then_some(())
+            in_use = in_use.checked_add(1)?;
+            (books.span_named_at(start.ok()?)? == at).then_some(())
+        };
+        let sound = mostly(len.min(SAMPLE), |i| is_span(i).is_some());
+        (sound && in_use > 0).then_some(())
     }
 
     /// The 4 bytes that both functions read, and that can be a phase. Source: `runtime/mgc.go`,
@@ -339,6 +351,12 @@ impl<'v, 'a> Finder<'_, 'v, 'a> {
         };
         self.only("runtime.waitReason.String", |r| is_table(r.addr).is_some())
     }
+}
+
+/// Whether at least three of four hold: a dead process may have damage anywhere.
+fn mostly(len: u64, mut holds: impl FnMut(u64) -> bool) -> bool {
+    let found = (0..len).filter(|i| holds(*i)).count() as u64;
+    len > 0 && found.saturating_mul(4) >= len.saturating_mul(3)
 }
 
 fn is_reason(text: &str) -> bool {

@@ -75,6 +75,11 @@ impl Modules {
         out
     }
 
+    /// The one module whose `moduledata` is at `at`.
+    pub(crate) fn read_one(program: &Program<'_, '_>, at: Addr) -> Option<Module> {
+        read_module(program, &MODULEDATA.bind(program)?, at)
+    }
+
     /// The module whose descriptors include `addr`, and the offset from their start.
     pub fn types_at(&self, addr: Addr) -> Option<(usize, u64)> {
         let i = self.list.iter().position(|m| m.types.contains(addr))?;

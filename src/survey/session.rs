@@ -86,7 +86,9 @@ impl<'s, 'a> Session<'s, 'a> {
     pub fn require_types(&self) -> Result<(), SurveyError> {
         match self.typed {
             true => Ok(()),
-            false => Err(stripped(&self.process.binary)),
+            false => Err(SurveyError::Dwarf(DwarfError::Stripped {
+                path: self.process.binary.clone(),
+            })),
         }
     }
 
@@ -237,20 +239,19 @@ pub fn with_session<R>(
 }
 
 /// The table of the runtime's structs, for a binary without DWARF; `None` for one that has it.
+/// # Errors
+/// `StrippedUnknown` where there is neither.
 fn known_types(binary: &Binary<'_>, go: &GoBuildInfo) -> Result<Option<KnownTypes>, SurveyError> {
     if binary.has_dwarf() {
         return Ok(None);
     }
     match KnownTypes::of(&go.version, binary.machine, binary.abi) {
-        None => Err(stripped(binary.path())),
+        None => Err(SurveyError::Dwarf(DwarfError::StrippedUnknown {
+            path: binary.path().to_path_buf(),
+            go: format!("{} for {}", go.version, binary.machine.goarch(binary.abi)),
+        })),
         known => Ok(known),
     }
-}
-
-fn stripped(path: &Path) -> SurveyError {
-    SurveyError::Dwarf(DwarfError::Stripped {
-        path: path.to_path_buf(),
-    })
 }
 
 /// What of the files is missing, and which variables of the runtime could not be found without symbols.
