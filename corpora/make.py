@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes core files of dead Go processes, with the truth about every map in them.
 
-It finds or fetches Go toolchains, builds the programs in src/ and hashes/ with each
+It finds or fetches Go toolchains, builds the programs in src/, hashes/ and blame/ with each
 of them, lets them die in every way the scenarios know, and packs what is left: cores/,
 bin/, truth/, stderr/ and a MANIFEST.toml that says what belongs together and what a
 checker has to say about it. README.md describes the files.
@@ -31,9 +31,9 @@ import time
 import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PROGRAMS = {"zoo": os.path.join(HERE, "src"), "hashes": os.path.join(HERE, "hashes")}
+PROGRAMS = {"zoo": os.path.join(HERE, "src"), "hashes": os.path.join(HERE, "hashes"), "blame": os.path.join(HERE, "blame")}
 SCHEMA = "badmap-corpus/1"
-GOLDEN_LIMIT = 33 << 20
+GOLDEN_LIMIT = 40 << 20
 EXAMPLES = """\
 examples:
   make.py --out /tmp/corpus                        Go 1.19, 1.23, 1.27, all scenarios
@@ -44,6 +44,7 @@ examples:
   make.py --golden                                 remake the committed set, all of it
   make.py --golden --go 1.21                       remake the cores of one binary in it
   make.py --out /tmp/c --go hashes                 the hashes on all machines
+  make.py --out /tmp/c --go blame --scenario writes  one scenario with every Go
   make.py --list                                   what there is
 
 exit codes: 0 all was made, 1 something could not be made, 2 cannot work here
@@ -119,11 +120,20 @@ def minor(go):
     return go.split("-")[0]
 
 
-def hashes_binary(go, goarch="amd64", more=(), **spec):
+def lean_flags(go):
     new = int(go.split(".")[1]) >= 25  # it is package reflect that does not survive the switch
-    lean = [LEAN_NEW] + [LEAN.replace("std", p) for p in ("runtime", "internal/...", "strconv", "syscall")] if new else [LEAN]
-    lean.append(LEAN.replace("std=", ""))  # package main
+    return [LEAN_NEW] + [LEAN.replace("std", p) for p in ("runtime", "internal/...", "strconv", "syscall")] if new else [LEAN]
+
+
+def hashes_binary(go, goarch="amd64", more=(), **spec):
+    lean = lean_flags(go) + [LEAN.replace("std=", "")]  # package main
     return dict(spec, program="hashes", goarch=goarch, flags=[PLAIN_DWARF] + lean + list(more))
+
+
+def blame_binary(go, more=(), **spec):
+    """Package main is built as anybody builds it: who holds what depends on that."""
+    plain = [] if spec.get("stripped") else [PLAIN_DWARF]
+    return dict(spec, program="blame", flags=plain + lean_flags(go) + list(more))
 
 
 for goarch, gos in HASHES.items():
@@ -132,6 +142,13 @@ for goarch, gos in HASHES.items():
 BINARIES["1.25-hashes-noswiss"] = hashes_binary("1.25", experiment="noswissmap")
 BINARIES["1.27-hashes-split"] = hashes_binary("1.27", experiment="mapsplitgroup")
 BINARIES["1.27-hashes-pie"] = hashes_binary("1.27", more=["-buildmode=pie"], pie=True)
+for go in TOOLCHAINS:
+    BINARIES[go + "-blame"] = blame_binary(go)
+BINARIES["1.25-blame-noswiss"] = blame_binary("1.25", experiment="noswissmap")
+BINARIES["1.27-blame-split"] = blame_binary("1.27", experiment="mapsplitgroup")
+BINARIES["1.27-blame-pie"] = blame_binary("1.27", more=["-buildmode=pie"], pie=True)
+for go in ("1.19", "1.23", "1.27"):
+    BINARIES[go + "-blame-stripped"] = blame_binary(go, more=["-ldflags=-s -w"], stripped=True)
 
 
 def program_of(go):
@@ -148,7 +165,7 @@ def maps_of(go):
 
 
 class Scenario:
-    """One way to die. message is what stderr has to say.
+    """One way to die. message is what stderr has to say, or several of which it has to say one.
 
     cgo says which binaries have the scenario: "no", those without cgo; "only",
     those with; "too", all of them. program is the one that has it; debug is the
@@ -157,7 +174,8 @@ class Scenario:
 
     def __init__(self, crash, code, broken=None, message=None, on=None, dumps=("kernel",), gogc="off", large=False,
                  debug=None, cgo="no", program="zoo"):
-        self.crash, self.code, self.broken, self.message = crash, code, broken, message
+        self.crash, self.code, self.broken = crash, code, broken
+        self.messages = (message,) if isinstance(message, str) else message
         self.on = lambda go: (
             program == program_of(go) and cgo != ("no" if BINARIES[go].get("cgo") else "only") and (on is None or on(go))
         )
@@ -205,6 +223,44 @@ SCENARIOS = {
     ),
 }
 
+
+def blame(crash, code, broken, message, **more):
+    return Scenario(crash, code, broken, message, program="blame", **more)
+
+
+WRITES = "fatal error: concurrent map writes"
+READ_WRITE = "fatal error: concurrent map read and map write"
+ITER_WRITE = "fatal error: concurrent map iteration and map write"
+CLONE_WRITE = "fatal error: concurrent map clone and map write"
+SCENARIOS.update({
+    "writes": blame("map", 1, None, WRITES),
+    "writes-int": blame("map", 1, None, WRITES),
+    "writes-struct": blame("map", 1, None, WRITES),
+    "writes-small": blame("map", 1, None, (WRITES, "fatal error: small map with no empty slot (concurrent map writes?)")),
+    "delete-write": blame("map", 1, None, WRITES),
+    "clear-write": blame("map", 1, None, (WRITES, ITER_WRITE)),
+    "reflect-write": blame("map", 1, None, WRITES),
+    "read-write": blame("map", 1, None, READ_WRITE),
+    "iter-write": blame("map", 1, None, (ITER_WRITE, READ_WRITE)),
+    "clone-write": blame(
+        "map", 1, None, (CLONE_WRITE, ITER_WRITE, READ_WRITE, WRITES), on=lambda go: minor(go) != "1.19",
+    ),
+    "ten-maps": blame("map", 1, None, WRITES),
+    "ten-unhashable": blame("map", 1, False, "panic: runtime error: hash of unhashable type []int"),
+    "ten-nil": blame("map", 1, False, "panic: assignment to entry in nil map"),
+    "many": blame("map", 1, None, WRITES),
+    "segv": blame("map", 1, True, "fatal error: fault"),
+    "hang": blame("hang", 1, True, ABORT, dumps=("kernel", "gcore")),
+    "oom": blame(
+        "map", 1, None,
+        ("fatal error: runtime: out of memory", "fatal error: runtime: cannot allocate memory", "fatal error: out of memory"),
+    ),
+    "liar": blame("other", 0, False, "panic: concurrent map writes in my own words"),
+    "panic-chain": blame("map", 1, False, "panic: assignment to entry in nil map"),
+    "panic-in-defer": blame("map", 1, False, "panic: runtime error: hash of unhashable type []string"),
+    "waits": blame("map", 1, None, WRITES, gogc="100", debug="gctrace=1"),
+})
+
 # The committed set: every version has a zoo, every scenario is on a classic and
 # on a Swiss binary where it applies. 1.23-pie, 1.25-noswiss and 1.19-cgo are left
 # out: binaries are what takes the room.
@@ -232,6 +288,12 @@ GOLDEN = {
     "1.27-hashes-arm64": "hashes",
     "1.23-hashes-s390x": "hashes",
     "1.27-hashes-mips": "hashes",
+    # Who had hands on a map.
+    "1.19-blame": "writes",
+    "1.23-blame": "writes ten-maps iter-write segv hang oom",
+    "1.27-blame": "writes ten-maps ten-unhashable ten-nil many hang hang:gcore segv reflect-write clone-write waits liar",
+    "1.19-blame-stripped": "writes",
+    "1.27-blame-stripped": "writes",
 }
 
 # -------------------------------------------------------------------- plumbing
@@ -559,7 +621,7 @@ class Core:
         self.name = "%s-%s%s" % (binary.name, scenario, "-gcore" if dump == "gcore" else "")
         self.error = None
         self.tries = 0
-        self.made = None
+        self.made = self.said = None
         self.packed = self.maps = 0
 
     def make(self, opts):
@@ -616,8 +678,10 @@ class Core:
             first = next(iter(err.splitlines()), "nothing")
             if p.returncode != -signal.SIGABRT:
                 raise Trouble("it ended with status %d, not by SIGABRT, saying: %s" % (p.returncode, first))
-            if not any(l == self.spec.message or l.startswith(self.spec.message + " ") for l in err.splitlines()):
-                raise Trouble("it should have said %r, but said %r" % (self.spec.message, first))
+            said = [m for m in self.spec.messages if any(l == m or l.startswith(m + " ") for l in err.splitlines())]
+            if not said:
+                raise Trouble("it should have said %r, but said %r" % (" or ".join(self.spec.messages), first))
+            self.said = said[0]
             # With kernel.core_uses_pid a core has another name. What the kernel dumps of a foreign
             # process is qemu itself, and qemu's dump of the process has a name of its own.
             if self.binary.machine and os.path.exists(core):
@@ -672,12 +736,12 @@ class Core:
         pack(core, os.path.join(opts.out, made["file"]), digest, opts.level)
         self.packed = os.path.getsize(os.path.join(opts.out, made["file"]))
         alive = self.dump == "gcore"
-        expect = {"crash": "none" if alive else self.spec.crash}
+        expect = {"crash": "none" if alive and self.spec.crash != "hang" else self.spec.crash}
         if self.spec.broken is not None:
             expect["broken"] = self.spec.broken
         expect["exit"] = self.spec.code
         if not alive:
-            expect["message"] = self.spec.message
+            expect["message"] = self.said
         made["expect"] = expect
         if opts.keep_unpacked:
             there = os.path.join(opts.out, "unpacked", self.name)
@@ -750,8 +814,8 @@ def arguments():
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     ap.add_argument("--out", metavar="DIR", help="where to put the corpus (needed, except with --golden)")
-    ap.add_argument("--go", metavar="LIST", help="binaries, as --list names them, or all, or hashes for all that tell"
-                    " hashes (default: 1.19,1.23,1.27 and the same with -hashes)")
+    ap.add_argument("--go", metavar="LIST", help="binaries, as --list names them, or all, or hashes or blame for"
+                    " all of this program (default: 1.19,1.23,1.27 and the same with -hashes and -blame)")
     ap.add_argument("--scenario", metavar="LIST", help="scenarios, NAME or NAME:kernel or NAME:gcore (default: all but the large)")
     ap.add_argument("--golden", action="store_true", help="the committed set, into golden/ beside this file")
     ap.add_argument("--full", action="store_true", help="all binaries, all scenarios, all kinds of dump")
@@ -784,11 +848,12 @@ def plan(opts):
     if opts.go in (None, "all"):
         gos = list(BINARIES)
         if not (opts.golden or opts.full or opts.go):
-            gos = [g + program for program in ("", "-hashes") for g in ("1.19", "1.23", "1.27")]
+            gos = [g + program for program in ("", "-hashes", "-blame") for g in ("1.19", "1.23", "1.27")]
     else:
         gos = []
         for g in opts.go.split(","):
-            gos += [b for b in BINARIES if program_of(b) == "hashes"] if g == "hashes" else [g[2:] if g.startswith("go") else g]
+            all_of = [b for b in BINARIES if program_of(b) == g]
+            gos += all_of or [g[2:] if g.startswith("go") else g]
     for g in gos:
         if g not in BINARIES:
             raise ValueError("no binary %s (there are: %s)" % (g, ", ".join(BINARIES)))
@@ -814,7 +879,7 @@ def plan(opts):
             todo = [(s, d) for s, spec in SCENARIOS.items() for d in spec.dumps]
         else:
             todo = [(s, "kernel") for s, spec in SCENARIOS.items() if not spec.large]
-            todo.append(("live-writers", "gcore"))
+            todo += [("live-writers", "gcore"), ("hang", "gcore")]
         todo = [(s, d) for s, d in todo if SCENARIOS[s].on(g)]
         if todo:
             out.append((g, todo))
@@ -831,7 +896,7 @@ def show_list():
         print("%-20s %-8s %-8s %s" % (g, TOOLCHAINS[minor(g)][0], maps_of(g), " ".join(flags)))
     print("\n%-20s %-13s %-6s %-6s %s" % ("SCENARIO", "DUMPED BY", "CRASH", "EXIT", "MESSAGE"))
     for name, s in SCENARIOS.items():
-        print("%-20s %-13s %-6s %-6d %s" % (name, ",".join(s.dumps), s.crash, s.code, s.message))
+        print("%-20s %-13s %-6s %-6d %s" % (name, ",".join(s.dumps), s.crash, s.code, " | ".join(s.messages)))
     print("\nGOLDEN")
     for g, todo in GOLDEN.items():
         print("%-20s %s" % (g, todo))

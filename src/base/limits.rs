@@ -95,6 +95,10 @@ pub const MAX_INLINE_DEPTH: u32 = 256;
 /// Bytes of a function's or file's name in the function tables.
 pub const MAX_SYMBOL: usize = 1 << 16;
 
+/// Words of arguments of one function; the compiler's own tables describe no more than ten, aggregates
+/// taken apart (`cmd/compile/internal/ssagen/ssa.go`, `emitArgInfo`).
+pub const MAX_ARGUMENTS: usize = 64;
+
 /// Words, or stack objects, that the compiler's own tables may describe for one frame.
 pub const MAX_FUNCDATA: u64 = 1 << 24;
 
@@ -138,3 +142,25 @@ pub const MAX_EXPLAINED: usize = 64;
 /// Bytes of a map function's frame and arguments that are searched for the map it works on: they have
 /// a few hundred.
 pub const MAX_OP_FRAME: u64 = 1 << 13;
+
+/// Panics of one goroutine, each raised while the one before unwound.
+pub const MAX_PANICS: usize = 64;
+
+/// Goroutines with their hands on one map that are listed; the rest is counted.
+pub const MAX_PARTIES: usize = 256;
+
+/// Bytes of an object that is looked through for the address of a map, when it is asked whether a variable
+/// leads there: structs of programs are smaller, and large arrays lead to everything.
+pub const MAX_REACH_OBJECT: u64 = 1 << 12;
+
+/// Maps that are read in full to see whether a goroutine hangs in one.
+pub const MAX_HANG_MAPS: usize = 16;
+
+/// Buckets of one map whose chains are followed for that.
+pub const MAX_HANG_BUCKETS: u64 = 1 << 22;
+
+/// Places a search for the owner of one map looks at, when nothing but the crash is asked for.
+pub const MAX_OWNER_NODES: usize = 1 << 16;
+
+/// Bytes of a map that is checked though nothing was asked but the crash.
+pub const MAX_ALONE: u64 = 16 << 20;

@@ -10,13 +10,15 @@ use crate::cli::progress::Bar;
 use crate::report::check_text;
 use crate::report::json;
 use crate::survey::exit::check_exit;
+use crate::survey::exit::crash_exit;
 use crate::survey::exit::totals;
 use crate::survey::run;
 
 /// Check every map: the crash, the verdict, what is broken
 ///
 /// Finds every map in the core, applies all rules to each, and says on one screen how the process
-/// ended, how many maps are sound, and where and how the others are broken.
+/// ended, which map it was about and who else had hands on it, how many maps are sound, and where and how
+/// the others are broken. With --crash-only it stops after the crash, and checks no other map.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "\
 Exit codes:
@@ -28,10 +30,15 @@ Exit codes:
 Examples:
   badmap check core.4711
   badmap check core.4711 ./server -v
+  badmap check core.4711 --crash-only        who did it, at once
   badmap check core.4711.zst --binary-dir /srv/releases --format json")]
 pub(super) struct Args {
     #[command(flatten)]
     input: Input,
+
+    /// Stop after the crash: message, map, goroutines with hands on it
+    #[arg(long)]
+    crash_only: bool,
 
     /// Form of the result
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", help_heading = "Output")]
@@ -46,7 +53,18 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     let bar = Bar::new(args.look.quiet);
-    let survey = run::survey(&args.input.request(args.redaction.mode()), &bar)?;
+    let request = args.input.request(args.redaction.mode());
+    if args.crash_only {
+        let survey = run::crash(&request, &bar)?;
+        drop(bar);
+        let exit = crash_exit(&survey);
+        write_out(|out| match args.format {
+            Format::Text => check_text::write_crash_only(out, &survey, args.look.style()),
+            Format::Json => json::write_crash(out, &survey, exit),
+        })?;
+        return Ok(exit.code());
+    }
+    let survey = run::survey(&request, &bar)?;
     drop(bar);
     let totals = totals(&survey);
     let exit = check_exit(&totals, &survey.crash, survey.find_gaps_total);

@@ -1,15 +1,34 @@
 //! The runtime's own words about the end of the process.
-//! In: print backlog, panics, dying thread, signal. Out: one message, where it stood, and whether it
-//! is about a map.
+//! In: print backlog, panics, dying thread, signal, and the stack that stopped the program. Out: one
+//! message, where it stood, and whether it is about a map.
 
 use crate::base::addr::Addr;
 use crate::base::limits::MAX_MESSAGE;
+use crate::crash::atwork::AtWork;
+use crate::crash::atwork::Left;
+use crate::crash::atwork::THROWS;
+use crate::crash::ops::operation;
 use crate::crash::signals::signal_words;
 use crate::maps::value::Values;
+use crate::runtime::funcnames::is_plumbing;
 use crate::runtime::goroutines::Dying;
-use crate::runtime::goroutines::Goroutines;
+use crate::runtime::goroutines::Goroutine;
+use crate::runtime::pclntab::Func;
+use crate::runtime::pclntab::PcTables;
 use crate::runtime::program::Program;
+use crate::runtime::unwind::Stack;
 use crate::types::graph::Kind;
+
+/// An access to memory that was not there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FaultAt {
+    /// The address that could not be had.
+    pub addr: Addr,
+    /// The instruction.
+    pub pc: Addr,
+    /// The function it belongs to.
+    pub function: String,
+}
 
 /// How the process ended.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -18,20 +37,26 @@ pub struct Ending {
     pub message: Option<String>,
     /// Where it stood: `print-backlog`, `panic`, `signal`.
     pub source: Option<&'static str>,
+    /// The panics that were not recovered, oldest first, as the runtime prints them.
+    pub panics: Vec<String>,
     /// Whether it is about a map.
     pub about_map: bool,
     /// Whether anything stopped the process at all (a live dump has no crash).
     pub crashed: bool,
+    /// It was stopped from outside: by a signal that nothing of the program's doing brings.
+    pub from_outside: bool,
     /// Goroutine that panicked, or that the dying thread was running.
     pub goid: Option<u64>,
     /// Thread that stopped the process.
     pub tid: Option<u32>,
     /// The signal that began it, where a signal did (not the SIGABRT the runtime ends with).
     pub signal: Option<i32>,
+    /// The access that failed, where one did.
+    pub fault: Option<FaultAt>,
 }
 
 /// Messages of `throw`, `fatal` and `panic` that only map code produces.
-/// Source: `runtime/map*.go`, `internal/runtime/maps/*.go`, go1.19 to go1.27.
+/// Source: `runtime/map*.go`, `internal/runtime/maps/*.go`, `internal/sync/hashtriemap.go`, go1.19 to go1.27.
 const MAP_MESSAGES: &[&str] = &[
     "concurrent map writes",
     "concurrent map read and map write",
@@ -42,6 +67,9 @@ const MAP_MESSAGES: &[&str] = &[
     "oldoverflow is not nil",
     "bad evacuatedN",
     "hash_iter size incorrect",
+    "key size wrong",
+    "elem size wrong",
+    "unsupported map key type",
     "assignment to entry in nil map",
     "hash of unhashable type",
     "invariant failed: growthLeft is unexpectedly 0",
@@ -49,111 +77,206 @@ const MAP_MESSAGES: &[&str] = &[
     "rounded-up capacity overflows uint64",
     "table must have positive capacity",
     "internal/sync.HashTrieMap:",
+    "called entry on non-entry node",
+    "called indirect on entry node",
 ];
 
-/// Functions of map code; a fault inside one of them is a map crash.
-const MAP_FUNCTIONS: &[&str] = &[
-    "runtime.map",
-    "runtime.evacuate",
-    "runtime.growWork",
-    "runtime.hashGrow",
-    "runtime.advanceEvacuationMark",
-    "runtime.bucketEvacuated",
+/// Messages that any code may bring about, and that are about a map if map code did. Source:
+/// `runtime/malloc.go`, `mheap.go`, `mem_linux.go`, `alg.go`, all versions.
+const MAP_IF_IN_MAP_CODE: &[&str] = &[
+    "out of memory",
+    "runtime: out of memory",
+    "runtime: cannot allocate memory",
+    "cannot allocate memory",
+    "runtime: cannot map pages in arena address space",
+    "comparing uncomparable type",
+    "makeslice",
+    "mallocgc",
+];
+
+/// Functions that map code calls to hash, compare and move keys and elems: a fault there is a fault of
+/// the map's memory. Source: `runtime/alg.go`, `runtime/mbarrier.go`, `internal/bytealg`, all versions.
+const HELPERS: &[&str] = &[
+    "runtime.memhash",
+    "runtime.strhash",
+    "runtime.aeshash",
+    "runtime.typehash",
+    "runtime.nilinterhash",
+    "runtime.interhash",
+    "runtime.f32hash",
+    "runtime.f64hash",
+    "runtime.c64hash",
+    "runtime.c128hash",
+    "runtime.memequal",
+    "runtime.strequal",
+    "runtime.interequal",
+    "runtime.nilinterequal",
+    "runtime.efaceeq",
+    "runtime.ifaceeq",
+    "runtime.memmove",
+    "runtime.memclr",
+    "runtime.typedmemmove",
+    "runtime.typedmemclr",
+    "runtime.bulkBarrierPreWrite",
     "runtime.tophash",
-    "runtime.makeBucketArray",
-    "runtime.(*hmap).",
-    "runtime.(*bmap).",
     "internal/runtime/maps.",
+    "internal/bytealg.",
+    "internal/abi.",
+    "memeqbody",
+    "aeshashbody",
+    "type:.",
+    "type..",
 ];
 
 /// What else is known of the process's end.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'e> {
-    /// What the goroutine list says, if it could be read.
-    pub goroutines: Option<&'e Goroutines>,
     /// The dying thread, if any.
     pub dying: Option<Dying>,
+    /// The goroutine it was running.
+    pub stopper: Option<&'e Goroutine>,
+    /// That goroutine's stack.
+    pub stack: Option<&'e Stack>,
+    /// The map operation it was in.
+    pub work: Option<&'e AtWork>,
+    /// The function tables.
+    pub tables: &'e PcTables<'e, 'e>,
+    /// Arguments of its panics that were not recovered, innermost first.
+    pub panics: &'e [Addr],
     /// The signal in the core's notes.
     pub signal: Option<i32>,
     /// Whether values of the program may be shown.
     pub clear: bool,
+    /// What the runtime printed last.
+    pub backlog: &'e str,
 }
 
 /// Reads the message.
 pub fn read_ending(
     program: &Program<'_, '_>,
     values: &Values<'_, '_>,
-    evidence: Evidence<'_>,
+    evidence: &Evidence<'_>,
 ) -> Ending {
     let dying = evidence.dying;
     let mut out = Ending {
         crashed: dying.is_some() || evidence.signal.is_some(),
         goid: dying.and_then(|d| d.goid),
         tid: dying.map(|d| d.tid),
-        signal: dying.map(|d| d.signal.cast_signed()).filter(|s| *s != 0),
         ..Ending::default()
     };
-    let panicking = evidence
-        .goroutines
-        .map(|g| g.panicking.as_slice())
-        .unwrap_or_default();
-    // A panic that ended the process is the dying thread's; others are being recovered or deferred.
-    let panic = panicking
-        .iter()
-        .find(|p| out.goid.is_none() || Some(p.goid) == out.goid)
-        .filter(|_| dying.is_some());
-    if let Some(text) = fatal_in_backlog(program) {
+    let faulting = evidence.stack.and_then(|s| faulting(evidence.tables, s));
+    if let (Some(g), Some(at)) = (evidence.stopper, faulting) {
+        out.signal = (g.signal != 0).then_some(g.signal.cast_signed());
+        out.fault = Some(FaultAt {
+            addr: g.fault,
+            pc: g.sigpc,
+            function: evidence.tables.name(&at).into_owned(),
+        });
+    }
+    // A fault in what map code does itself or has done for it; not in the allocator, say.
+    let fault_in_map = out.fault.as_ref().is_some_and(|f| {
+        evidence.work.is_some()
+            && (operation(&f.function).is_some()
+                || HELPERS.iter().any(|h| f.function.starts_with(h)))
+    });
+    let in_map_code = evidence.work.is_some();
+    let unknown_stack = evidence.stack.is_none_or(|s| s.frames.is_empty());
+    // A program may print such a line itself.
+    let threw = evidence.stack.is_none_or(|s| {
+        let mut names = s.frames.iter().map(|f| evidence.tables.name(&f.func));
+        s.frames.is_empty() || s.broken.is_some() || names.any(|n| THROWS.contains(&&*n))
+    });
+    let thrown = threw && dying.is_some_and(|d| d.throwing != 0);
+    if let Some(text) = fatal_in(evidence.backlog).filter(|_| thrown || dying.is_none()) {
         out.source = Some("print-backlog");
-        out.about_map = is_map_message(&text);
+        out.about_map = is_map_message(&text)
+            || fault_in_map
+            || (in_map_code && begins(&text, MAP_IF_IN_MAP_CODE));
         out.message = Some(text);
-    } else if let Some(p) = panic {
-        let text = panic_text(program, values, p.arg, evidence.clear);
+    } else if dying.is_some() && !evidence.panics.is_empty() {
+        // The runtime prints the oldest first.
+        let texts: Vec<PanicText> = evidence
+            .panics
+            .iter()
+            .rev()
+            .map(|arg| panic_text(program, values, *arg, evidence.clear))
+            .collect();
         out.source = Some("panic");
-        out.goid = Some(p.goid);
-        out.signal = (p.signal != 0).then_some(p.signal.cast_signed());
-        out.about_map =
-            is_map_message(&text.full) || (p.signal != 0 && faulted_in_map_code(program, p.sigpc));
-        out.message = Some(text.shown);
+        let says_map = texts.iter().any(|t| {
+            t.of_runtime
+                && (is_map_message(&t.full) || (in_map_code && begins(&t.full, MAP_IF_IN_MAP_CODE)))
+        });
+        let deferred = evidence
+            .work
+            .is_some_and(|w| w.left == Left::Panicked { deferred: true });
+        // Only map code says so; where its stack is there, map code must be on it.
+        out.about_map = (says_map && (in_map_code || unknown_stack)) || (fault_in_map && !deferred);
+        out.message = texts.first().map(|t| t.shown.clone());
+        out.panics = texts.into_iter().map(|t| t.shown).collect();
     } else if let Some(signal) = evidence.signal {
         out.source = Some("signal");
         out.signal = Some(signal);
+        out.from_outside = matches!(signal, SIGQUIT | SIGABRT | SIGTRAP);
+        out.about_map = fault_in_map;
         out.message = Some(signal_words(signal));
     }
     out
 }
 
+const SIGQUIT: i32 = 3;
+const SIGTRAP: i32 = 5;
+const SIGABRT: i32 = 6;
+
+/// The function whose instruction faulted, where a fault became a panic or a throw and no function of the
+/// program has run since.
+fn faulting(tables: &PcTables<'_, '_>, stack: &Stack) -> Option<Func> {
+    let mut frames = stack.frames.iter();
+    for frame in frames.by_ref() {
+        let name = tables.name(&frame.func);
+        if name == "runtime.sigpanic" {
+            return frames.next().map(|f| f.func);
+        }
+        if !is_plumbing(&name) {
+            return None;
+        }
+    }
+    None
+}
+
 /// Whether only map code says so: the words must begin the message, since a program may well panic
 /// with a sentence about maps of its own.
 pub fn is_map_message(text: &str) -> bool {
+    begins(text, MAP_MESSAGES)
+}
+
+fn begins(text: &str, starts: &[&str]) -> bool {
     let words = text
         .strip_prefix("fatal error: ")
         .or_else(|| text.strip_prefix("panic: "))
         .unwrap_or(text);
     let words = words.strip_prefix("runtime error: ").unwrap_or(words);
-    MAP_MESSAGES.iter().any(|m| words.starts_with(m))
+    starts.iter().any(|m| words.starts_with(m))
 }
 
-fn faulted_in_map_code(program: &Program<'_, '_>, pc: u64) -> bool {
-    let at = program.unslid(Addr(pc));
-    program
-        .index
-        .function_at(at)
-        .is_some_and(|name| MAP_FUNCTIONS.iter().any(|m| name.starts_with(m)))
-}
-
-/// The last `fatal error: …` line of `runtime.printBacklog`, a ring of what the runtime printed.
+/// What the runtime printed last: `runtime.printBacklog`, a ring.
 /// Source: `runtime/print.go`, `printBacklog` and `printBacklogIndex`, all versions.
-fn fatal_in_backlog(program: &Program<'_, '_>) -> Option<String> {
-    let ring = program.variable("runtime.printBacklog")?;
-    let size = ring.kind().size;
-    let bytes = program.mem.bytes(ring.addr, size).ok()?;
-    let next = usize::try_from(program.variable("runtime.printBacklogIndex")?.word().ok()?).ok()?;
-    let (newer, older) = bytes.split_at_checked(next)?;
-    let mut text = [older, newer].concat();
-    text.retain(|b| *b != 0);
-    let text = String::from_utf8_lossy(&text);
-    let at = text.rfind("fatal error: ")?;
-    let line = text.get(at..)?.lines().next()?;
+pub fn read_backlog(program: &Program<'_, '_>) -> String {
+    let read = || {
+        let ring = program.variable("runtime.printBacklog")?;
+        let bytes = program.mem.bytes(ring.addr, ring.kind().size).ok()?;
+        let next = program.variable("runtime.printBacklogIndex")?.word().ok()?;
+        let (newer, older) = bytes.split_at_checked(usize::try_from(next).ok()?)?;
+        let mut text = [older, newer].concat();
+        text.retain(|b| *b != 0);
+        Some(String::from_utf8_lossy(&text).into_owned())
+    };
+    read().unwrap_or_default()
+}
+
+/// The last `fatal error: …` line of the backlog.
+fn fatal_in(backlog: &str) -> Option<String> {
+    let at = backlog.rfind("fatal error: ")?;
+    let line = backlog.get(at..)?.lines().next()?;
     Some(line.chars().take(MAX_MESSAGE).collect())
 }
 
@@ -163,6 +286,8 @@ struct PanicText {
     full: String,
     /// What may be shown.
     shown: String,
+    /// It is an error of the runtime, not a value of the program.
+    of_runtime: bool,
 }
 
 impl PanicText {
@@ -170,6 +295,7 @@ impl PanicText {
         PanicText {
             full: text.clone(),
             shown: text,
+            of_runtime: true,
         }
     }
 }
@@ -212,15 +338,21 @@ fn panic_text(
         None => values.text(any, &bytes, MAX_MESSAGE),
     };
     let full = format!("panic: {prefix}{text}");
-    let of_runtime = name.trim_start_matches('*').starts_with("runtime.")
-        || name.starts_with("internal/")
-        || full.starts_with("panic: runtime error: ")
-        || is_map_message(&full);
-    if of_runtime || clear {
-        return PanicText::open(full);
+    // Before it prints, the runtime has put a string in the place of its own errors.
+    let typed = name.trim_start_matches('*');
+    let of_runtime = typed.starts_with("runtime.") || typed.starts_with("internal/");
+    let like_runtime = full.starts_with("panic: runtime error: ") || is_map_message(&full);
+    let of_runtime = of_runtime || like_runtime;
+    let shown = if of_runtime || clear {
+        full.clone()
+    } else {
+        format!("panic: a value of type {name} (shown with --values clear)")
+    };
+    PanicText {
+        full,
+        shown,
+        of_runtime,
     }
-    let shown = format!("panic: a value of type {name} (shown with --values clear)");
-    PanicText { full, shown }
 }
 
 /// The string an error of the runtime consists of, or begins with.

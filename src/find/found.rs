@@ -325,3 +325,21 @@ pub struct Found {
     /// More places than a process of this size can have: the search was left, and maps may be missing.
     pub cut_short: bool,
 }
+
+impl Found {
+    /// The package variable from which the way to a node begins, by number, and the bytes from its start to
+    /// the word that leads on.
+    pub fn variable_of(&self, node: u32) -> Option<(u32, u64)> {
+        let (mut at, mut off) = (node, 0);
+        for _ in 0..self.nodes.len() {
+            let n = self.nodes.get(usize::try_from(at).ok()?)?;
+            off = match n.via {
+                Via::Variable(i) => return Some((i, off)),
+                Via::At(off) | Via::Iface(off) => off,
+                _ => 0,
+            };
+            at = n.parent;
+        }
+        None
+    }
+}

@@ -171,6 +171,23 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
         }
     }
 
+    /// Looks at no more than so many places.
+    pub(crate) fn limit(&mut self, nodes: usize) {
+        self.max_nodes = self.max_nodes.min(nodes as u64);
+    }
+
+    /// The same as `drain`, but it ends when the map at `header` is met; whether it was.
+    pub(crate) fn drain_until(&mut self, header: Addr) -> bool {
+        while !self.known_maps.contains_key(&header) {
+            let Some(node) = self.found.nodes.get(self.next).copied() else {
+                return false;
+            };
+            self.expand(u32::try_from(self.next).unwrap_or(u32::MAX), node);
+            self.next = self.next.saturating_add(1);
+        }
+        true
+    }
+
     /// The result.
     pub(crate) fn finish(mut self) -> Found {
         self.found.capture_names = self.closures.into_names();

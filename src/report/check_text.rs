@@ -9,6 +9,7 @@ use crate::check::rule::Finding;
 use crate::check::rule::MapVerdict;
 use crate::check::rule::Severity;
 use crate::check::rule::Verdict;
+use crate::report::blame_text::write_blame;
 use crate::report::escape::clean;
 use crate::report::info_text::BODY;
 use crate::report::info_text::write_crash;
@@ -27,7 +28,6 @@ use crate::report::style::spaces;
 use crate::report::style::wrap;
 use crate::report::style::write_field;
 use crate::survey::result::BinaryFrom;
-use crate::survey::result::CrashKind;
 use crate::survey::result::MapRow;
 use crate::survey::result::Match;
 use crate::survey::result::ProcessInfo;
@@ -57,6 +57,7 @@ pub fn write_check(
 ) -> io::Result<()> {
     write_process(out, &survey.process)?;
     write_crash(out, &survey.crash)?;
+    write_blame(out, &survey.crash, style)?;
     write_totals(out, survey, totals, style)?;
 
     let judged = || {
@@ -80,6 +81,28 @@ pub fn write_check(
     write_unknown(out, &unknown, style)?;
     write_find_gaps(out, survey, style)?;
     write_next(out, survey, &broken, &warned)
+}
+
+/// Writes the result of `badmap check --crash-only`.
+pub fn write_crash_only(out: &mut dyn Write, survey: &Survey, style: Style) -> io::Result<()> {
+    let (process, crash) = (&survey.process, &survey.crash);
+    write_process(out, process)?;
+    write_crash(out, crash)?;
+    write_blame(out, crash, style)?;
+    let broken: Vec<Judged<'_>> = survey
+        .maps
+        .iter()
+        .filter_map(|row| Some((row, row.verdict.as_ref()?)))
+        .filter(|(_, v)| v.verdict == Verdict::Broken)
+        .collect();
+    write_findings(out, ("BROKEN", Ink::Bad), &broken, BROKEN, style)?;
+    writeln!(out)?;
+    let mut lines = vec![format!("badmap check {}", files(process))];
+    let map = crash.blame.as_ref().and_then(|b| b.map.as_ref());
+    if let Some(m) = map.filter(|m| !m.addr.is_nil()) {
+        lines.push(show_command(process, m.addr));
+    }
+    write_field(out, "next", "next", &lines)
 }
 
 fn suspicious(v: &MapVerdict) -> bool {
@@ -122,7 +145,7 @@ fn write_totals(out: &mut dyn Write, survey: &Survey, t: &Totals, style: Style) 
     }
     write_field(out, "maps", "maps", &[line, more])?;
     write_writers(out, survey, style)?;
-    if survey.crash.kind == CrashKind::Map && t.broken == 0 && t.total > 0 {
+    if survey.crash.kind.about_map() && t.broken == 0 && t.total > 0 {
         write_field(
             out,
             "",
@@ -138,11 +161,16 @@ fn write_totals(out: &mut dyn Write, survey: &Survey, t: &Totals, style: Style) 
 
 /// The maps that are being written, and by whom if that is known: a few, all of them with `-v`.
 fn write_writers(out: &mut dyn Write, survey: &Survey, style: Style) -> io::Result<()> {
+    // The map of the crash has its lines already.
+    let blame = survey
+        .crash
+        .blame
+        .as_ref()
+        .filter(|_| survey.crash.kind.about_map());
+    let named = blame.and_then(|b| b.map.as_ref()).map(|m| m.addr);
     let writing = || {
-        survey
-            .maps
-            .iter()
-            .filter(|m| m.flags.contains(&"mid-write"))
+        let maps = survey.maps.iter();
+        maps.filter(|m| m.flags.contains(&"mid-write") && Some(m.addr) != named)
     };
     let most = if style.verbose { usize::MAX } else { OTHERS };
     for row in writing().take(most) {

@@ -11,9 +11,9 @@ use crate::report::style::count;
 use crate::report::style::size;
 use crate::report::style::wrap;
 use crate::report::style::write_field;
+use crate::survey::ending::CrashInfo;
+use crate::survey::ending::CrashKind;
 use crate::survey::result::BinaryFrom;
-use crate::survey::result::CrashInfo;
-use crate::survey::result::CrashKind;
 use crate::survey::result::Match;
 use crate::survey::result::ProcessInfo;
 use std::io;
@@ -195,15 +195,20 @@ pub fn write_crash(out: &mut dyn Write, crash: &CrashInfo) -> io::Result<()> {
     }
     let facts = facts.join(", ");
     let kind = match crash.kind {
-        CrashKind::Map => "in map code",
-        CrashKind::Other => "not about a map",
-        CrashKind::None => "none: the process was dumped alive",
+        CrashKind::Map => "in map code".to_owned(),
+        CrashKind::Other => "not about a map".to_owned(),
+        CrashKind::Hang => "a goroutine never comes back from a map".to_owned(),
+        CrashKind::None => "none: the process was dumped alive".to_owned(),
+    };
+    let kind = match &crash.map_function {
+        Some(f) => format!("{kind}: {}", f.rsplit('/').next().unwrap_or(f)),
+        None => kind,
     };
     match (&crash.message, crash.kind) {
-        (_, CrashKind::None) => field(out, "crash", &join(kind, &facts)),
+        (_, CrashKind::None) | (None, CrashKind::Hang) => field(out, "crash", &join(&kind, &facts)),
         (Some(message), _) => {
             field(out, "crash", message)?;
-            field(out, "", &join(kind, &facts))
+            field(out, "", &join(&kind, &facts))
         }
         (None, _) => field(
             out,

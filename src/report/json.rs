@@ -1,19 +1,20 @@
 //! Results as JSON, schema `badmap/1`, as `docs/JSON.md` documents it field by field.
 //! In: finished results. Out: one document, or one line a map. Addresses and hashes are hex strings,
-//! sizes integers in bytes; what is not known is null. What later versions fill is null or `[]`. One
+//! sizes integers in bytes; what is not known is null. One
 //! schema, one file: its structs refer to one another, and a reader of the schema wants them together.
 
 use crate::check::rule::Finding;
-use crate::crash::signals::signal_name;
 use crate::report::escape::SafeJson;
+use crate::report::json::blame::Crash;
+use crate::report::json::blame::Gc;
 use crate::report::json::causes::CauseOut;
 use crate::report::json::causes::WriterOut;
 use crate::report::list_text::Group;
 use crate::report::show_text::Below;
+use crate::survey::ending::CrashInfo;
 use crate::survey::exit::Exit;
 use crate::survey::request::ValueMode;
 use crate::survey::result::BinaryFrom;
-use crate::survey::result::CrashInfo;
 use crate::survey::result::EntryText;
 use crate::survey::result::MapRow;
 use crate::survey::result::Match;
@@ -30,6 +31,7 @@ use serde_json::ser::PrettyFormatter;
 use std::io;
 use std::io::Write;
 
+mod blame;
 mod causes;
 pub mod goroutines;
 
@@ -127,42 +129,6 @@ impl<'a> Process<'a> {
     }
 }
 
-/// A part of the schema that nothing fills yet: always null, or always empty.
-type NotYet = Option<()>;
-
-#[derive(Serialize)]
-struct Crash<'a> {
-    kind: &'a str,
-    message: Option<&'a str>,
-    source: Option<&'a str>,
-    signal: Option<i32>,
-    signal_name: Option<&'a str>,
-    goroutine: Option<u64>,
-    thread: Option<u32>,
-    cause: NotYet,
-    map: NotYet,
-    candidates: [(); 0],
-    parties: [(); 0],
-}
-
-impl<'a> Crash<'a> {
-    fn of(c: &'a CrashInfo) -> Self {
-        Crash {
-            kind: c.kind.as_str(),
-            message: c.message.as_deref(),
-            source: c.source,
-            signal: c.signal,
-            signal_name: c.signal.and_then(signal_name),
-            goroutine: c.goroutine,
-            thread: c.thread,
-            cause: None,
-            map: None,
-            candidates: [],
-            parties: [],
-        }
-    }
-}
-
 #[derive(Serialize)]
 struct Maps {
     total: u64,
@@ -247,7 +213,7 @@ struct CheckOut<'a> {
     tool: Tool,
     process: Process<'a>,
     crash: Crash<'a>,
-    gc: NotYet,
+    gc: Option<Gc<'a>>,
     maps: Maps,
     findings: Vec<FindingOut<'a>>,
     findings_total: u64,
@@ -266,7 +232,7 @@ pub fn write_check(out: &mut dyn Write, survey: &Survey, t: &Totals, exit: Exit)
         tool: TOOL,
         process: Process::of(&survey.process),
         crash: Crash::of(&survey.crash),
-        gc: None,
+        gc: Gc::of(&survey.crash),
         maps: Maps {
             total: t.total,
             sound: t.sound,
@@ -283,6 +249,34 @@ pub fn write_check(out: &mut dyn Write, survey: &Survey, t: &Totals, exit: Exit)
         unknown: survey.maps.iter().filter_map(UnknownOut::of).collect(),
         gaps: &survey.find_gaps,
         gaps_total: survey.find_gaps_total,
+        exit: exit.code(),
+    };
+    write_document(out, &doc)
+}
+
+/// The document of `check --crash-only`.
+#[derive(Serialize)]
+struct CrashOut<'a> {
+    schema: &'a str,
+    tool: Tool,
+    process: Process<'a>,
+    crash: Crash<'a>,
+    gc: Option<Gc<'a>>,
+    findings: Vec<FindingOut<'a>>,
+    causes: Vec<CauseOut<'a>>,
+    exit: u8,
+}
+
+/// Writes the document of `check --crash-only`: that of `check` without what it did not look at.
+pub fn write_crash(out: &mut dyn Write, survey: &Survey, exit: Exit) -> io::Result<()> {
+    let doc = CrashOut {
+        schema: SCHEMA,
+        tool: TOOL,
+        process: Process::of(&survey.process),
+        crash: Crash::of(&survey.crash),
+        gc: Gc::of(&survey.crash),
+        findings: survey.maps.iter().flat_map(findings).collect(),
+        causes: survey.maps.iter().flat_map(CauseOut::of).collect(),
         exit: exit.code(),
     };
     write_document(out, &doc)

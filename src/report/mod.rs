@@ -1,6 +1,7 @@
 //! Renderings of finished results: text for people, JSON for programs. Nothing is computed here and
 //! nothing is read: plain data in, bytes into an `impl Write` out.
 
+pub mod blame_text;
 pub mod check_text;
 pub mod escape;
 pub mod goroutines_text;

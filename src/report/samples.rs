@@ -9,9 +9,9 @@ use crate::check::rule::MapVerdict;
 use crate::check::rule::Severity;
 use crate::check::rule::Verdict;
 use crate::maps::image::Place;
+use crate::survey::ending::CrashInfo;
+use crate::survey::ending::CrashKind;
 use crate::survey::result::BinaryFrom;
-use crate::survey::result::CrashInfo;
-use crate::survey::result::CrashKind;
 use crate::survey::result::EntryText;
 use crate::survey::result::GoroutineList;
 use crate::survey::result::MapRow;
@@ -31,18 +31,12 @@ pub(crate) fn crash_in_map() -> CrashInfo {
         signal: Some(6),
         goroutine: Some(17),
         thread: Some(4711),
+        ..CrashInfo::default()
     }
 }
 
 fn alive() -> CrashInfo {
-    CrashInfo {
-        kind: CrashKind::None,
-        message: None,
-        source: None,
-        signal: None,
-        goroutine: None,
-        thread: None,
-    }
+    CrashInfo::default()
 }
 
 pub(crate) fn row(addr: u64, ty: &str, owner: &str) -> MapRow {

@@ -385,7 +385,7 @@ pub static G: Claim = Claim {
         &["startpc"],
         &["waiting"],
     ],
-    optional: &["parentGoid"],
+    optional: &["parentGoid", "waitsince", "sigcode0", "sigcode1"],
     since: 19,
     until: 27,
     source: "runtime/runtime2.go",

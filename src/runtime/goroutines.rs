@@ -7,6 +7,7 @@ use crate::base::addr::AddrRange;
 use crate::base::bytes::Abi;
 use crate::base::limits::MAX_GOROUTINES;
 use crate::base::limits::MAX_NAME;
+use crate::base::limits::MAX_PANICS;
 use crate::base::limits::MAX_THREADS;
 use crate::runtime::claims::Bound;
 use crate::runtime::claims::G;
@@ -133,6 +134,11 @@ pub struct Goroutine {
     pub signal: u32,
     /// The instruction that faulted, nil for none.
     pub sigpc: Addr,
+    /// The address that could not be had, where a fault became a panic.
+    pub fault: Addr,
+    /// When it began to wait, by the runtime's clock, in nanoseconds; 0 where that was not noted: the
+    /// collector does so, at its next look at the goroutine's stack.
+    pub waitsince: u64,
 }
 
 /// A thread as the scheduler knows it.
@@ -158,19 +164,6 @@ pub struct Machine {
     pub vdso: Saved,
 }
 
-/// A goroutine with a panic or a fatal signal to its name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Panicking {
-    /// Its `goid`.
-    pub goid: u64,
-    /// Address of the `any` that was the argument of `panic`.
-    pub arg: Addr,
-    /// `g.sig`: the signal that became a panic, 0 for none.
-    pub signal: u32,
-    /// `g.sigpc`: the instruction that faulted, 0 for none.
-    pub sigpc: u64,
-}
-
 /// The thread that stopped the program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Dying {
@@ -193,8 +186,6 @@ pub struct Goroutines {
     pub unreadable: u64,
     /// The threads, newest first.
     pub machines: Vec<Machine>,
-    /// Those with a panic that was not recovered, in the order of `allgs`.
-    pub panicking: Vec<Panicking>,
     /// The runtime's texts for `wait_reason`.
     reasons: Vec<String>,
 }
@@ -205,6 +196,27 @@ impl Goroutines {
         let at = usize::try_from(g.wait_reason).ok()?;
         Some(self.reasons.get(at)?.as_str())
             .filter(|r| matches!(g.status, Status::Waiting | Status::Leaked) && !r.is_empty())
+    }
+
+    /// The addresses of the values of a goroutine's panics that were not recovered (each an `any`),
+    /// innermost first. Source: `runtime/runtime2.go`, `_panic`, all versions.
+    pub fn panics_of(&self, program: &Program<'_, '_>, g: &Goroutine) -> Vec<Addr> {
+        let mut out = Vec::new();
+        let Some(bound) = PANIC.bind(program) else {
+            return out;
+        };
+        let (mut at, mut seen) = (g.panic, HashSet::new());
+        while !at.is_nil() && seen.len() < MAX_PANICS && seen.insert(at) {
+            let Some(record) = Record::read(program, &bound, at) else {
+                break;
+            };
+            let flag = |name| record.uint(name).unwrap_or(1) != 0;
+            if !flag("goexit") && !flag("recovered") {
+                out.extend(bound.off("arg").and_then(|off| at.checked_add(off)));
+            }
+            at = record.uint("link").map_or(Addr::NIL, Addr);
+        }
+        out
     }
 
     /// The thread that runs a goroutine.
@@ -235,7 +247,6 @@ pub fn read_goroutines(program: &Program<'_, '_>) -> Option<Goroutines> {
         m: M.bind(program)?,
         stack: STACK.bind(program)?,
         gobuf: GOBUF.bind(program)?,
-        panic: PANIC.bind(program)?,
     };
     let (data, len, _) = program.variable("runtime.allgs")?.slice().ok()?;
     if len > MAX_GOROUTINES {
@@ -254,7 +265,6 @@ pub fn read_goroutines(program: &Program<'_, '_>) -> Option<Goroutines> {
         }
         match reader.goroutine(at) {
             Some(g) if g.status.is_live() => {
-                out.panicking.extend(reader.panic_of(&g));
                 out.list.push(g);
             }
             Some(_) => {}
@@ -272,7 +282,6 @@ struct Reader<'r, 'v, 'a> {
     m: Bound,
     stack: Bound,
     gobuf: Bound,
-    panic: Bound,
 }
 
 impl Reader<'_, '_, '_> {
@@ -305,6 +314,8 @@ impl Reader<'_, '_, '_> {
             panic: word("_panic")?,
             signal: u32::try_from(record.uint("sig")?).ok()?,
             sigpc: word("sigpc")?,
+            fault: word("sigcode1").unwrap_or_default(),
+            waitsince: record.uint("waitsince").unwrap_or(0),
         })
     }
 
@@ -357,22 +368,6 @@ impl Reader<'_, '_, '_> {
             },
         };
         Some((m, word("alllink")?))
-    }
-
-    fn panic_of(&self, g: &Goroutine) -> Option<Panicking> {
-        if g.panic.is_nil() {
-            return None;
-        }
-        let record = Record::read(self.program, &self.panic, g.panic)?;
-        if record.uint("goexit")? != 0 || record.uint("recovered")? != 0 {
-            return None;
-        }
-        Some(Panicking {
-            goid: g.id,
-            arg: g.panic.checked_add(self.panic.off("arg")?)?,
-            signal: g.signal,
-            sigpc: g.sigpc.0,
-        })
     }
 }
 

@@ -1,7 +1,9 @@
 //! What is known of Go's runtime, read out of the dead process.
 
+pub mod argslots;
 pub mod claims;
 pub(crate) mod firstmodule;
+pub mod funcnames;
 pub mod globals;
 pub mod goroutines;
 pub mod heap;

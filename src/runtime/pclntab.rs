@@ -23,6 +23,8 @@ const NO_FUNCDATA: u32 = u32::MAX;
 pub const PCDATA_STACK_MAP: u32 = 1;
 /// `PCDATA_InlTreeIndex`.
 const PCDATA_INL_TREE: u32 = 2;
+/// `PCDATA_ArgLiveIndex`.
+pub const PCDATA_ARG_LIVE: u32 = 3;
 /// `FUNCDATA_ArgsPointerMaps`.
 pub const FUNCDATA_ARGS: u8 = 0;
 /// `FUNCDATA_LocalsPointerMaps`.
@@ -31,6 +33,10 @@ pub const FUNCDATA_LOCALS: u8 = 1;
 pub const FUNCDATA_STACK_OBJECTS: u8 = 2;
 /// `FUNCDATA_InlTree`.
 const FUNCDATA_INL_TREE: u8 = 3;
+/// `FUNCDATA_ArgInfo`.
+pub const FUNCDATA_ARG_INFO: u8 = 5;
+/// `FUNCDATA_ArgLiveInfo`.
+pub const FUNCDATA_ARG_LIVE_INFO: u8 = 6;
 
 /// Where a module keeps its function tables: slices of the process, as `moduledata` has them.
 #[derive(Clone, Copy, Default, Debug)]

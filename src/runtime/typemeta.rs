@@ -209,20 +209,25 @@ impl<'v, 'a> TypeMeta<'v, 'a> {
 
     /// The map type whose descriptor is at `addr`, if one can be there.
     fn map_type_at(&self, addr: Addr) -> Option<TypeId> {
-        let ty = self.type_at(addr).filter(|_| self.is_map_type(addr))?;
+        let ty = self.is_map_type(addr).then(|| self.type_at(addr))??;
         matches!(self.program.graph.get(ty).kind, Kind::Map { .. }).then_some(ty)
     }
 
-    /// Whether the descriptor of a map type can be at `addr`, by the descriptor alone: what it names as
-    /// key, elem and storage must be descriptors too. Needs no DWARF.
+    /// Whether the descriptor of a map type lies at `addr`; also where the debug information knows nothing
+    /// of it. In a module, what it names as key, elem and storage must be descriptors too; those that were
+    /// made at run time lie anywhere. Source: `internal/abi/type.go`, `Map`, all versions.
     pub fn is_map_type(&self, addr: Addr) -> bool {
-        let Some(head) = self.placed_head(addr).filter(|h| h.kind == KIND_MAP) else {
+        let word = self.program.mem.abi.word();
+        let head = self.head_of(addr).ok();
+        let Some(head) = head.filter(|h| h.kind == KIND_MAP && h.size == word) else {
             return false;
         };
         let part = |i| self.placed_head(self.extra(addr, i)?);
-        head.size == self.program.mem.abi.word()
-            && self.name_of(addr, &head).is_some_and(|n| !n.is_empty())
-            && (0..3).all(|i| part(i).is_some())
+        let is_sound = || {
+            self.name_of(addr, &head).is_some_and(|n| !n.is_empty())
+                && (0..3).all(|i| part(i).is_some())
+        };
+        addr.0.is_multiple_of(word) && (self.modules.types_at(addr).is_none() || is_sound())
     }
 
     /// The name that the descriptor at `addr` carries, e.g. `map[string]*main.T`, if one of a module's

@@ -2,8 +2,7 @@
 //! In: a finished survey. Out: `Totals`, and 0, 1 or 3 by the contract of the commands.
 
 use crate::check::rule::Verdict;
-use crate::survey::result::CrashInfo;
-use crate::survey::result::CrashKind;
+use crate::survey::ending::CrashInfo;
 use crate::survey::result::GoroutineList;
 use crate::survey::result::ProcessInfo;
 use crate::survey::result::Survey;
@@ -57,9 +56,22 @@ pub fn totals(survey: &Survey) -> Totals {
 /// How `check` ends. A crash in map code counts even when every map is whole: of the crashes that the
 /// runtime stops in time, hardly one leaves damage behind.
 pub fn check_exit(totals: &Totals, crash: &CrashInfo, find_gaps_total: u64) -> Exit {
-    if totals.broken > 0 || crash.kind == CrashKind::Map {
+    if totals.broken > 0 || crash.kind.about_map() {
         Exit::Broken
     } else if totals.unknown > 0 || find_gaps_total > 0 {
+        Exit::Unproven
+    } else {
+        Exit::Sound
+    }
+}
+
+/// How `check --crash-only` ends: it says nothing of the other maps, but 3 where a goroutine could not be
+/// looked at.
+pub fn crash_exit(survey: &Survey) -> Exit {
+    let blame = survey.crash.blame.as_ref();
+    if survey.crash.kind.about_map() || totals(survey).broken > 0 {
+        Exit::Broken
+    } else if blame.is_none_or(|b| !b.gaps.is_empty()) || survey.process.missing_bytes > 0 {
         Exit::Unproven
     } else {
         Exit::Sound
@@ -99,17 +111,14 @@ pub fn goroutines_exit(list: &GoroutineList) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::survey::ending::CrashKind;
     use crate::survey::samples::goroutine_rows;
     use crate::survey::samples::process;
 
     fn crash(kind: CrashKind) -> CrashInfo {
         CrashInfo {
             kind,
-            message: None,
-            source: None,
-            signal: None,
-            goroutine: None,
-            thread: None,
+            ..CrashInfo::default()
         }
     }
 

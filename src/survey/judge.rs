@@ -2,25 +2,31 @@
 //! In: a search's result. Out: rows by address; storage that two maps claim is noticed here.
 
 use crate::base::addr::Addr;
+use crate::base::limits::MAX_ALONE;
 use crate::base::limits::MAX_EXPLAINED;
 use crate::base::progress::Progress;
 use crate::cause::explain::Cause;
 use crate::cause::explain::explain;
 use crate::cause::flips::Again;
 use crate::check::registry::check_map;
+use crate::crash::parties::Around;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
+use crate::find::found::Reach;
 use crate::find::found::Sure;
+use crate::find::found::Ways;
 use crate::find::path::Paths;
 use crate::maps::image::HashState;
 use crate::maps::image::MapImage;
 use crate::maps::image::Shared;
 use crate::survey::hands::AllHands;
 use crate::survey::owners::with_paths;
+use crate::survey::proof::prove_hashes;
 use crate::survey::request::Request;
 use crate::survey::result::MapRow;
 use crate::survey::row;
 use crate::survey::session::Session;
+use crate::types::graph::TypeId;
 use rayon::prelude::IntoParallelIterator;
 use rayon::prelude::IntoParallelRefIterator;
 use rayon::prelude::ParallelIterator;
@@ -33,10 +39,11 @@ pub(crate) fn rows(
     s: &Session<'_, '_>,
     req: &Request,
     found: &Found,
+    around: &Around,
     progress: &dyn Progress,
 ) -> Vec<MapRow> {
     progress.phase("checking maps", Some(found.maps.len() as u64));
-    let mut hands = AllHands::look(s, found, false, progress);
+    let hands = AllHands::sort(s, found, around);
     let done = AtomicU64::new(0);
     with_paths(s, req, found, |paths, _| {
         let checked: Vec<(Option<MapRow>, Storages)> = (0u32..u32::MAX)
@@ -62,15 +69,6 @@ pub(crate) fn rows(
                 .iter()
                 .flat_map(|(_, storages)| storages.iter().copied()),
         );
-        // A map that looks broken may be one that a goroutine is just filling.
-        let looked = hands.looked;
-        if !looked
-            && checked
-                .iter()
-                .any(|(r, _)| r.as_ref().is_some_and(MapRow::is_broken))
-        {
-            hands = AllHands::look(s, found, true, progress);
-        }
         let hands = &hands;
         let none = Vec::new();
         let mut rows: Vec<MapRow> = (0u32..)
@@ -78,10 +76,9 @@ pub(crate) fn rows(
             .filter_map(|(i, (row, _))| Some((i, row?)))
             .map(|(i, row)| {
                 let others = sharing.get(&i);
-                let again = others.is_some() || (!looked && row.is_broken());
                 let map = usize::try_from(i).ok().and_then(|i| found.maps.get(i));
-                match map.filter(|_| again) {
-                    // Only now it is known whom else the storage belongs to, and who is at work.
+                match map.filter(|_| others.is_some()) {
+                    // Only now it is known whom else the storage belongs to.
                     Some(m) => map_row(s, found, hands, m, paths, others.unwrap_or(&none))
                         .map_or(row, |(row, _)| row),
                     None => row,
@@ -206,6 +203,47 @@ fn explain_rows(
         let shared = sharing.get(i).map(Vec::as_slice).unwrap_or_default();
         row.causes = explain_map(s, hands, map, shared).unwrap_or_default();
     });
+}
+
+/// Reads and judges one map by itself, whose owner is known; `None` if it is too large for that, or of no type
+/// that can be read.
+pub(crate) fn judge_one(
+    s: &Session<'_, '_>,
+    addr: Addr,
+    ty: TypeId,
+    owner: String,
+    around: &Around,
+    progress: &dyn Progress,
+) -> Option<MapRow> {
+    let slots = s.reader.slots(ty)?;
+    let small = s.reader.read(addr, slots.clone());
+    if row::bytes_of(&small) > MAX_ALONE {
+        return None;
+    }
+    let map = FoundMap {
+        addr,
+        ty,
+        node: u32::MAX,
+        ways: Ways::default(),
+        reach: Reach::default(),
+        sure: Sure::Typed,
+        dead: false,
+    };
+    let found = Found {
+        maps: vec![map],
+        ..Found::default()
+    };
+    prove_hashes(s, &found, progress);
+    let hands = AllHands::sort(s, &found, around);
+    let mut image = s.reader.read_for_check(addr, slots);
+    tell(&mut image, &map, &hands, &[]);
+    let verdict = Some(check_map(&image));
+    let graph = s.reader.program.graph;
+    let mut row = row::map_row(graph, &image, &map, &[], verdict, owner);
+    if row.is_broken() {
+        row.causes = explain_map(s, &hands, &map, &[]).unwrap_or_default();
+    }
+    Some(row)
 }
 
 /// What may have broken one map.

@@ -6,7 +6,9 @@ use crate::cause::explain::Cause;
 use crate::check::rule::MapVerdict;
 use crate::check::rule::Verdict;
 use crate::maps::image::Hands;
+use crate::runtime::funcnames::is_plumbing;
 use crate::runtime::pclntab::SourceFrame;
+use crate::survey::ending::CrashInfo;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -96,45 +98,6 @@ impl Match {
             Match::Yes => "match",
             Match::Unverified => "unverified",
             Match::Mismatch => "mismatch",
-        }
-    }
-}
-
-/// How the process ended.
-#[derive(Clone, Debug)]
-pub struct CrashInfo {
-    /// What it was about.
-    pub kind: CrashKind,
-    /// The runtime's own words, e.g. `fatal error: concurrent map writes`.
-    pub message: Option<String>,
-    /// Where the message was found: `print-backlog`, `panic`, `signal`.
-    pub source: Option<&'static str>,
-    /// Signal that ended the process: number.
-    pub signal: Option<i32>,
-    /// Goroutine that panicked or threw, where known.
-    pub goroutine: Option<u64>,
-    /// Thread (tid) that stopped the process, where known.
-    pub thread: Option<u32>,
-}
-
-/// What a crash was about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CrashKind {
-    /// Map code stopped the process.
-    Map,
-    /// Something else stopped it.
-    Other,
-    /// It was dumped alive.
-    None,
-}
-
-impl CrashKind {
-    /// The word shown in text and JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            CrashKind::Map => "map",
-            CrashKind::Other => "other",
-            CrashKind::None => "none",
         }
     }
 }
@@ -316,21 +279,6 @@ impl GoroutineRow {
             .filter(|f| f.part == "goroutine")
             .flat_map(|f| f.source.iter())
     }
-}
-
-/// Packages between a program and its map or channel: never where somebody looks for a defect. The
-/// last two are the compiler's own functions, to hash and to compare (`type:.hash.main.Key`; before
-/// go1.20 `type..hash.main.Key`).
-const PLUMBING: [&str; 11] = [
-    "runtime", "internal", "sync", "reflect", "syscall", "time", "maps", "iter", "os", "type:",
-    "type",
-];
-
-/// Whether a function belongs to the runtime, or to the packages through which programs reach it.
-pub fn is_plumbing(function: &str) -> bool {
-    let package = function.rsplit_once('/').map_or(function, |(path, _)| path);
-    let root = package.split(['/', '.']).next().unwrap_or(package);
-    PLUMBING.contains(&root)
 }
 
 /// One map from its header down to its slots, as `badmap show` prints it.

@@ -3,16 +3,20 @@
 
 use crate::base::addr::Addr;
 use crate::base::progress::Progress;
-use crate::crash::message::Evidence;
-use crate::crash::message::read_ending;
+use crate::crash::parties::look_around;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
 use crate::find::found::FoundSyncMap;
 use crate::find::search::find_maps;
 use crate::find::search::find_maps_of;
+use crate::survey::crash::ending;
+use crate::survey::crash::judge;
+use crate::survey::crash::look;
+use crate::survey::ending::CrashInfo;
 use crate::survey::error::SurveyError;
 use crate::survey::hands::AllHands;
 use crate::survey::judge::explain_map;
+use crate::survey::judge::judge_one;
 use crate::survey::judge::map_row;
 use crate::survey::judge::rows;
 use crate::survey::judge::shared_with;
@@ -23,8 +27,6 @@ use crate::survey::request::Request;
 use crate::survey::request::Target;
 use crate::survey::request::ValueMode;
 use crate::survey::request::Window;
-use crate::survey::result::CrashInfo;
-use crate::survey::result::CrashKind;
 use crate::survey::result::GoroutineList;
 use crate::survey::result::MapRow;
 use crate::survey::result::ProcessInfo;
@@ -54,9 +56,7 @@ pub fn info(
     req: &Request,
     progress: &dyn Progress,
 ) -> Result<(ProcessInfo, CrashInfo), SurveyError> {
-    with_session(req, progress, |s| {
-        Ok((s.process.clone(), crash_info(s, req)))
-    })
+    with_session(req, progress, |s| Ok((s.process.clone(), ending(s, req))))
 }
 
 /// The goroutines and their stacks; of one goroutine only, if `only` names it. No map is looked for.
@@ -81,7 +81,7 @@ pub fn goroutines(
         }
         Ok(GoroutineList {
             process: s.process.clone(),
-            crash: crash_info(s, req),
+            crash: ending(s, req),
             goroutines,
             unreadable: s.goroutines.as_ref().map_or(0, |g| g.unreadable),
             gaps,
@@ -97,8 +97,33 @@ pub fn survey(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyEr
         s.require_types()?;
         let found = find_maps(&s.grounds(), progress);
         prove_hashes(s, &found, progress);
-        let maps = rows(s, req, &found, progress);
-        Ok(survey_of(s, req, &found, maps))
+        let mut looked = look(s, req, Some(&found), progress);
+        let maps = rows(s, req, &found, &looked.around, progress);
+        judge(s, &mut looked.crash, &looked.around, &maps);
+        Ok(survey_of(s, &found, looked.crash, maps))
+    })
+}
+
+/// The crash part alone: the message, its map, who else had to do with it. Of the maps, only that one is
+/// checked, and only if it is not large.
+/// # Errors
+/// Whatever keeps badmap from reading the process.
+pub fn crash(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyError> {
+    with_session(req, progress, |s| {
+        let mut looked = look(s, req, None, progress);
+        let row = looked.map.and_then(|(addr, ty)| {
+            let owner = looked.crash.blame.as_ref()?.map.as_ref()?.owner.clone();
+            judge_one(s, addr, ty, owner, &looked.around, progress)
+        });
+        let maps: Vec<MapRow> = row.into_iter().collect();
+        judge(s, &mut looked.crash, &looked.around, &maps);
+        Ok(Survey {
+            process: s.process.clone(),
+            crash: looked.crash,
+            maps,
+            find_gaps: Vec::new(),
+            find_gaps_total: 0,
+        })
     })
 }
 
@@ -116,7 +141,9 @@ pub fn survey_goroutine(
         s.require_goroutine(goroutine)?;
         let found = find_maps(&s.grounds(), progress);
         prove_hashes(s, &found, progress);
-        let mut maps = rows(s, req, &found, progress);
+        let mut looked = look(s, req, Some(&found), progress);
+        let mut maps = rows(s, req, &found, &looked.around, progress);
+        judge(s, &mut looked.crash, &looked.around, &maps);
         let held = find_maps_of(&s.grounds(), goroutine, progress);
         with_paths(s, req, &held, |paths, _| {
             let ways: HashMap<(Addr, bool), u32> = held
@@ -133,14 +160,14 @@ pub fn survey_goroutine(
                 None => false,
             });
         });
-        Ok(survey_of(s, req, &found, maps))
+        Ok(survey_of(s, &found, looked.crash, maps))
     })
 }
 
-fn survey_of(s: &Session<'_, '_>, req: &Request, found: &Found, maps: Vec<MapRow>) -> Survey {
+fn survey_of(s: &Session<'_, '_>, found: &Found, crash: CrashInfo, maps: Vec<MapRow>) -> Survey {
     Survey {
         process: s.process.clone(),
-        crash: crash_info(s, req),
+        crash,
         maps,
         find_gaps: find_gaps(s, found),
         find_gaps_total: found
@@ -166,7 +193,8 @@ pub fn show(
         s.require_types()?;
         let found = find_maps(&s.grounds(), progress);
         prove_hashes(s, &found, progress);
-        let hands = AllHands::look(s, &found, true, progress);
+        let around = look_around(&s.grounds(), None, None, progress);
+        let hands = AllHands::sort(s, &found, &around);
         let map = find_target(s, req, &found, target)?;
         with_paths(s, req, &found, |paths, redactor| {
             let shared = shared_with(s, &found, &map);
@@ -354,30 +382,4 @@ fn no_such(target: &Target, found: String) -> SurveyError {
         Target::Path(p) => p.clone(),
     };
     SurveyError::NoSuchMap { target, found }
-}
-
-fn crash_info(s: &Session<'_, '_>, req: &Request) -> CrashInfo {
-    let evidence = Evidence {
-        goroutines: s.goroutines.as_ref(),
-        dying: s.dying,
-        signal: s
-            .identity
-            .notes
-            .signal
-            .filter(|_| s.process.how_dumped == "kernel"),
-        clear: req.values == ValueMode::Clear,
-    };
-    let ending = read_ending(&s.reader.program, &s.values, evidence);
-    CrashInfo {
-        kind: match (ending.crashed, ending.about_map) {
-            (false, _) => CrashKind::None,
-            (true, true) => CrashKind::Map,
-            (true, false) => CrashKind::Other,
-        },
-        message: ending.message.filter(|_| ending.crashed),
-        source: ending.source.filter(|_| ending.crashed),
-        signal: ending.signal,
-        goroutine: ending.goid,
-        thread: ending.tid,
-    }
 }

@@ -74,6 +74,8 @@ pub struct Session<'s, 'a> {
     pub typed: bool,
     /// What was opened.
     pub process: ProcessInfo,
+    /// What was linked into the binary: the lines of its build information.
+    pub modinfo: String,
     /// What of the files or of the runtime's variables is missing, in words: no survey of such a process
     /// is complete.
     pub missing: Vec<String>,
@@ -229,6 +231,7 @@ pub fn with_session<R>(
         dying: goroutines.as_ref().and_then(Goroutines::dying),
         goroutines,
         missing: missing(&[&core_file, &binary_file], &process, &not_found),
+        modinfo: go.modinfo.clone(),
         typed: known.is_none(),
         process,
     };

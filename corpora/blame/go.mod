@@ -1,0 +1,3 @@
+module badmap.example/blame
+
+go 1.19
