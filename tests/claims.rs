@@ -15,6 +15,9 @@
     unreachable_pub
 )] // in a test a failed unwrap is a failed test, and its output is for people
 
+#[path = "claims/known.rs"]
+mod known;
+
 use badmap::base::addr::Addr;
 use badmap::base::progress::Silent;
 use badmap::dwarf::build::DwarfTypes;
@@ -323,6 +326,7 @@ fn hold_claims(entry: &BinaryEntry, path: &Path, failures: &mut Vec<String>) {
         index: &index,
         slide: 0,
         machine: binary.machine,
+        globals: None,
     };
     let mut fail = |what: String| failures.push(format!("{} ({}): {what}", entry.name, entry.go));
     if index.damaged_units > 0 {

@@ -1,7 +1,7 @@
-//! Stacks of a stripped binary: unwinding needs nothing but the linker's function tables.
-//! In: the golden core of a binary without DWARF and symbols, and the text its process printed. Out: the
-//! stack of the goroutine that died. The command itself still asks for DWARF, for the types; so this test
-//! finds the module and the goroutines by hand, with offsets of go1.27 that are not taken from `src`.
+//! What is still possible without DWARF and without symbols.
+//! In: the golden cores, above all the one of a stripped binary. Out: its goroutines and its crash as the
+//! commands tell them; the runtime's variables, found in every amd64 process as if it were stripped and held
+//! against its DWARF; the names of types as their descriptors tell them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,173 +15,344 @@
     unreachable_pub
 )] // in a test a failed unwrap is a failed test, and its output is for people
 
-use badmap::base::addr::Addr;
-use badmap::base::addr::AddrRange;
+#[allow(dead_code)] // other tests want the rest of it
+#[path = "corpus/files.rs"]
+mod files;
+
+use badmap::base::home::Home;
 use badmap::base::progress::Silent;
+use badmap::dwarf::error::DwarfError;
+use badmap::dwarf::index::DwarfIndex;
+use badmap::dwarf::sections::DwarfData;
 use badmap::file::binary::Binary;
 use badmap::file::corefile::CoreFile;
 use badmap::file::mmap::MappedFile;
+use badmap::process::image::slide;
 use badmap::process::memory::Memory;
+use badmap::process::notes::Notes;
 use badmap::process::threads::read_threads;
-use badmap::runtime::goroutines::Goroutine;
-use badmap::runtime::goroutines::Goroutines;
-use badmap::runtime::goroutines::Machine;
-use badmap::runtime::goroutines::Saved;
-use badmap::runtime::goroutines::Status;
-use badmap::runtime::pclntab::PcTables;
-use badmap::runtime::pclntab::TablePlaces;
-use badmap::runtime::unwind::Unwinder;
+use badmap::runtime::globals::Globals;
+use badmap::runtime::known::KnownTypes;
+use badmap::runtime::program::Program;
+use badmap::survey::ending::CrashKind;
+use badmap::survey::error::SurveyError;
+use badmap::survey::request::Request;
+use badmap::survey::request::ValueMode;
+use badmap::survey::run::goroutines;
+use badmap::survey::run::info;
+use badmap::survey::run::survey;
+use badmap::survey::session::with_session;
+use badmap::types::graph::Kind;
+use badmap::types::graph::TypeGraph;
+use badmap::types::graph::TypeId;
+use files::CoreFiles;
+use files::corpora;
+use std::collections::BTreeMap;
 use std::path::Path;
 
-/// `user_regs_struct` word of fs_base; Go keeps `g` in front of what it points to.
-const FS_BASE: usize = 21;
+const STRIPPED: &str = "go1.27-stripped-fatal-writes";
 
-fn word(mem: &Memory<'_>, at: u64) -> u64 {
-    mem.read_u64(Addr(at)).unwrap_or(0)
+fn request(core: &Path, binary: &Path) -> Request {
+    Request {
+        files: vec![core.to_path_buf(), binary.to_path_buf()],
+        binary: None,
+        binary_dirs: Vec::new(),
+        allow_mismatch: false,
+        tmp_dir: std::env::temp_dir(),
+        values: ValueMode::None,
+        digest_key: None,
+    }
 }
 
-/// The function tables of the one module: its `moduledata` is the word in writable memory that leads to
-/// a `pcHeader`, with the code's bounds where they belong. Offsets of go1.27.
-fn tables(mem: &Memory<'_>, binary: &Binary<'_>) -> TablePlaces {
-    let is_header = |at: u64| word(mem, at) == 0x0801_0000_ffff_fff1;
-    for segment in binary.segments.iter().filter(|s| s.writable) {
-        let start = segment.addr.0;
-        for at in (start..start + segment.bytes.len() as u64).step_by(8) {
-            let header = word(mem, at);
-            let field = |off: u64| Addr(word(mem, at + off));
-            let slice = |off: u64| (field(off), field(off + 8).0);
-            if header == 0 || !is_header(header) || field(176) >= field(184) {
-                continue;
+/// Does `test` with the files of every core whose manifest entry passes `wanted`.
+fn each(wanted: impl Fn(&str, &CoreFiles) -> bool, mut test: impl FnMut(&str, &CoreFiles)) {
+    let mut tested = 0;
+    for corpus in corpora() {
+        for core in &corpus.cores {
+            match corpus.files_of(core) {
+                Some(files) if wanted(&core.name, &files) => {
+                    test(&core.name, &files);
+                    tested += 1;
+                }
+                Some(_) => {}
+                None => println!("missing: {}", core.file),
             }
-            return TablePlaces {
-                header: Addr(header),
-                pcs: AddrRange {
-                    start: field(160),
-                    end: field(168),
-                },
-                text: field(176),
-                ftab: slice(128),
-                pclntable: slice(104),
-                funcnametab: slice(8),
-                cutab: slice(32),
-                filetab: slice(56),
-                pctab: slice(80),
-                gofunc: field(344),
-                rodata: field(336),
-            };
         }
     }
-    panic!("no moduledata");
-}
-
-fn stack_of(mem: &Memory<'_>, g: u64) -> AddrRange {
-    AddrRange {
-        start: Addr(word(mem, g)),
-        end: Addr(word(mem, g + 8)),
-    }
+    println!("{tested} cores");
+    assert!(tested > 0, "no such core at all");
 }
 
 #[test]
-fn the_dead_goroutine_of_a_stripped_binary_has_its_stack() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpora/golden");
-    let open = |name: &str| MappedFile::open(&golden.join(name), &std::env::temp_dir(), &Silent);
-    let name = "go1.27-stripped-fatal-writes";
-    let core_file = open(&format!("cores/{name}.zst")).unwrap();
-    let binary_file = open("bin/go1.27-stripped.zst").unwrap();
-    let core = CoreFile::parse(core_file.bytes(), core_file.path()).unwrap();
-    let binary = Binary::parse(binary_file.bytes(), binary_file.path()).unwrap();
-    assert!(!binary.has_dwarf());
-    let mem = Memory::new(&core, Some(&binary), 0);
-    let threads = read_threads(&core);
-    let tables = PcTables::open(&mem, &[tables(&mem, &binary)]);
-    assert!(!tables.is_empty());
+fn crash_and_goroutines_are_told_without_dwarf() {
+    each(
+        |name, _| name == STRIPPED,
+        |_, files| {
+            let req = request(&files.core, &files.binary_path);
+            let (process, crash) = info(&req, &Silent).unwrap();
+            assert_eq!(process.dwarf, 0);
+            assert_eq!(crash.kind, CrashKind::Map);
+            let message = "fatal error: concurrent map writes";
+            assert_eq!(crash.message.as_deref(), Some(message));
+            let list = goroutines(&req, None, &Silent).unwrap();
+            assert_eq!(list.gaps, [""; 0]);
+            assert_eq!(list.unreadable, 0);
+            let mut rows = list.goroutines.iter();
+            let dead = rows.find(|g| Some(g.id) == crash.goroutine).unwrap();
+            assert_eq!(dead.broken, None);
+            let sources = dead.frames.iter().flat_map(|f| f.source.iter());
+            let names: Vec<&str> = sources.map(|s| s.function.as_str()).collect();
+            println!("{names:#?}");
+            let at = |wanted: &str| {
+                let is_it = |f: &str| f == wanted || f.starts_with(&format!("{wanted}."));
+                names.iter().rposition(|f| is_it(f))
+            };
+            let order = [
+                at("runtime.sigtramp"),
+                at("runtime.systemstack"),
+                at("runtime.fatalthrow"),
+                at("internal/runtime/maps.fatal"),
+                at("main.runFatalWrites"),
+                at("runtime.goexit"),
+            ];
+            assert!(order.iter().all(Option::is_some), "{order:?}");
+            assert!(order.is_sorted(), "{order:?}");
+            let waits = list
+                .goroutines
+                .iter()
+                .filter_map(|g| g.wait_reason.as_ref());
+            assert!(waits.count() > 3, "texts of wait reasons");
+        },
+    );
+}
 
-    let mut all = Goroutines::default();
-    for thread in &threads {
-        let m = word(&mem, word(&mem, thread.regs[FS_BASE] - 8) + 48);
-        let g = word(&mem, m + 184);
-        let machine = Machine {
-            addr: Addr(m),
-            tid: word(&mem, m + 64),
-            curg: Addr(g),
-            system: stack_of(&mem, word(&mem, m)),
-            signal: stack_of(&mem, word(&mem, m + 72)),
-            dying: word(&mem, m + 268) & 0xffff_ffff,
-            throwing: word(&mem, m + 244) & 0xffff_ffff,
-            in_c: false,
-            vdso: Saved::default(),
-        };
-        assert_eq!(machine.tid, u64::from(thread.tid), "m.procid");
-        all.machines.push(machine);
-        let saved = |pc: u64, sp: u64| Saved {
-            pc: Addr(word(&mem, g + pc)),
-            sp: Addr(word(&mem, g + sp)),
-        };
-        if g != 0 && word(&mem, g + 144) & 0xffff_ffff == 2 {
-            all.list.push(Goroutine {
-                addr: Addr(g),
-                id: word(&mem, g + 152),
-                status: Status::Running,
-                wait_reason: 0,
-                stack: stack_of(&mem, g),
-                sched: saved(64, 56),
-                ctxt: Addr(g + 80),
-                syscall: saved(112, 104),
-                m: Addr(m),
-                gopc: Addr(word(&mem, g + 288)),
-                startpc: Addr(word(&mem, g + 304)),
-                parent: None,
-                waiting: Addr::NIL,
-                locked: false,
-                panic: Addr::NIL,
-                signal: 0,
-                sigpc: Addr::NIL,
-            });
+#[test]
+fn what_needs_types_says_that_there_are_none() {
+    each(
+        |name, _| name == STRIPPED,
+        |_, files| {
+            let req = request(&files.core, &files.binary_path);
+            let refused = survey(&req, &Silent).unwrap_err();
+            let stripped = matches!(refused, SurveyError::Dwarf(DwarfError::Stripped { .. }));
+            assert!(stripped, "{refused}");
+        },
+    );
+}
+
+/// Every variable that was looked for: where it is by its users' code, and by the DWARF.
+#[test]
+fn variables_found_by_code_are_where_the_dwarf_has_them() {
+    let mut wrong = Vec::new();
+    each(
+        |_, f| f.binary.goarch == "amd64" && !f.binary.stripped,
+        |name, files| {
+            let open =
+                |path: &Path| MappedFile::open(path, &std::env::temp_dir(), &Silent).unwrap();
+            let (core_file, binary_file) = (open(&files.core), open(&files.binary_path));
+            let core = CoreFile::parse(core_file.bytes(), core_file.path()).unwrap();
+            let binary = Binary::parse(binary_file.bytes(), binary_file.path()).unwrap();
+            let slide = slide(&Notes::read(&core), &binary);
+            let version = &binary.go.as_ref().unwrap().version;
+            let known = KnownTypes::of(version, binary.machine, binary.abi).unwrap();
+            let program = Program {
+                mem: &Memory::new(&core, Some(&binary), slide),
+                graph: &TypeGraph::new(Box::new(known.clone())),
+                index: &DwarfIndex::empty(8),
+                slide,
+                machine: core.machine,
+                globals: None,
+            };
+            let found = Globals::find(program, &known, &binary, &read_threads(&core));
+            let data = DwarfData::load(&binary).unwrap();
+            let index = DwarfIndex::new(&data, 8, binary_file.path()).unwrap();
+            for variable in known.variables() {
+                let at = found.get(variable).map(|(addr, _)| addr);
+                let told = index.variable(variable).map(|v| v.addr.slid(slide));
+                if at != told {
+                    wrong.push(format!("{name}: {variable} at {at:?}, not {told:?}"));
+                }
+            }
+        },
+    );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A copy of a binary in which no DWARF can be found: its section has another name.
+fn as_if_stripped(binary: &Path) -> tempfile::NamedTempFile {
+    let packed = std::fs::read(binary).unwrap();
+    let mut bytes = zstd::stream::decode_all(packed.as_slice()).unwrap();
+    for name in [b"\0.debug_info\0".as_slice(), b"\0.zdebug_info\0"] {
+        let at = bytes.windows(name.len()).position(|w| w == name);
+        if let Some(at) = at {
+            bytes[at + 1] = b'-';
         }
     }
-    let dying = all.dying().expect("a thread stopped the program");
-    let g = all.list.iter().find(|g| Some(g.id) == dying.goid).unwrap();
-    let unwinder = Unwinder::new(&tables, &all, &threads, core.machine);
-    let stack = unwinder.unwind(g);
-    assert_eq!(stack.broken, None);
-    let functions: Vec<String> = stack
-        .frames
-        .iter()
-        .flat_map(|f| tables.source(&f.func, f.lookup()))
-        .map(|s| s.function)
-        .collect();
-    println!("{functions:#?}");
-    let at = |wanted: &str| functions.iter().position(|f| f == wanted);
-    let order = [
-        at("runtime.sigtramp"),
-        at("runtime.systemstack"),
-        at("runtime.fatalthrow"),
-        at("internal/runtime/maps.fatal"),
-        functions
-            .iter()
-            .position(|f| f.starts_with("main.runFatalWrites")),
-        at("runtime.goexit"),
-    ];
-    assert!(order.iter().all(Option::is_some), "{order:?}");
-    assert!(order.is_sorted(), "{order:?}");
+    let mut out = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut out, &bytes).unwrap();
+    out
+}
 
-    // What the process itself printed of that goroutine, function by function.
-    let packed = golden.join(format!("stderr/{name}.txt.zst"));
-    let plain = golden.join(format!("stderr/{name}.txt"));
-    let text = match std::fs::read(&plain) {
-        Ok(text) => text,
-        Err(_) => zstd::stream::decode_all(std::fs::File::open(packed).unwrap()).unwrap(),
-    };
-    let text = String::from_utf8(text).unwrap();
-    let head = format!("goroutine {} ", g.id);
-    let section = text.split("\n\n").find(|s| s.starts_with(&head)).unwrap();
-    let printed: Vec<&str> = section
-        .lines()
-        .skip(1)
-        .filter(|l| !l.starts_with('\t') && !l.starts_with("created by"))
-        .map(|l| &l[..l.rfind('(').unwrap()])
-        .collect();
-    let shown: Vec<&str> = functions.iter().map(String::as_str).collect();
-    assert!(printed.len() > 3, "{section}");
-    assert!(shown.ends_with(&printed), "{printed:#?}");
+/// All cores of 64-bit machines: on amd64 nothing is missing, elsewhere it is said what is.
+#[test]
+fn goroutines_and_crash_are_the_same_without_dwarf() {
+    let mut wrong = Vec::new();
+    each(
+        |_, f| !f.binary.stripped && !["386", "mips", "arm"].contains(&f.binary.goarch.as_str()),
+        |name, files| {
+            let copy = as_if_stripped(&files.binary_path);
+            let req = request(&files.core, copy.path());
+            let without = goroutines(&req, None, &Silent).unwrap();
+            assert_eq!(without.process.dwarf, 0, "{name}");
+            if files.binary.goarch != "amd64" {
+                assert!(without.goroutines.is_empty());
+                let said = without.gaps.iter().any(|g| g.contains("runtime.allm"));
+                assert!(said, "{name}: {:?}", without.gaps);
+                return;
+            }
+            let req = request(&files.core, &files.binary_path);
+            let with = goroutines(&req, None, &Silent).unwrap();
+            let text = |part: &dyn std::fmt::Debug| format!("{part:?}");
+            if text(&with.goroutines) != text(&without.goroutines) {
+                wrong.push(format!("{name}: other goroutines"));
+            }
+            if text(&with.crash) != text(&without.crash) {
+                wrong.push(format!("{name}: {:?}, not {:?}", without.crash, with.crash));
+            }
+            if with.gaps != without.gaps {
+                wrong.push(format!("{name}: {:?}, not {:?}", without.gaps, with.gaps));
+            }
+        },
+    );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Without what leads to a package, which DWARF has in full.
+fn without_paths(name: &str) -> String {
+    let mut out = String::new();
+    for c in name.replace("noalg.", "").chars() {
+        if c == '/' {
+            let kept = out.trim_end_matches(|c: char| c.is_alphanumeric() || "._-%~".contains(c));
+            out.truncate(kept.len());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[test]
+fn descriptors_tell_names_and_maps_as_the_dwarf_does() {
+    let (mut maps, mut others, mut wrong) = (0, 0, Vec::new());
+    each(
+        |name, f| !f.binary.stripped && (name.ends_with("-zoo") || name.ends_with("-hashes")),
+        |name, files| {
+            let req = request(&files.core, &files.binary_path);
+            with_session(&req, &Silent, |s| {
+                assert!(s.typed);
+                let (program, meta) = (&s.reader.program, s.reader.meta);
+                let types = s.modules.list[0].types.start;
+                for (off, ty) in program.index.descriptors() {
+                    let at = types.checked_add(off).unwrap();
+                    // Up to go1.22 the linker writes an address where an offset belongs, for this type.
+                    if &*program.graph.get(TypeId(ty)).name == "uintptr" {
+                        continue;
+                    }
+                    let ty = program.graph.get(TypeId(ty));
+                    let is_map = matches!(ty.kind, Kind::Map { .. });
+                    if is_map != meta.is_map_type(at) {
+                        wrong.push(format!("{name}: {} a map: {}", ty.name, !is_map));
+                    }
+                    let told = meta.name_at(at);
+                    let plain = !ty.name.contains(['{', '(', '·', '\u{b7}', '%']);
+                    if told.as_deref().map(without_paths) != Some(without_paths(&ty.name))
+                        && (plain || told.is_none())
+                    {
+                        wrong.push(format!("{name}: {} is told as {told:?}", ty.name));
+                    }
+                    maps += u32::from(is_map);
+                    others += u32::from(!is_map);
+                }
+                Ok(())
+            })
+            .unwrap();
+        },
+    );
+    println!("{maps} maps, {others} other types");
+    assert!(maps > 500 && others > 5000, "too few");
+    let some = wrong.len().min(40);
+    assert!(
+        wrong.is_empty(),
+        "{}: {}",
+        wrong.len(),
+        wrong[..some].join("\n")
+    );
+}
+
+/// With its address and the descriptor of its type, a map is read as with DWARF.
+#[test]
+fn maps_at_a_known_address_are_read_without_dwarf() {
+    let mut wrong = Vec::new();
+    each(
+        |name, f| f.binary.goarch == "amd64" && name.ends_with("-zoo"),
+        |name, files| {
+            let maps = survey(&request(&files.core, &files.binary_path), &Silent).unwrap();
+            let copy = as_if_stripped(&files.binary_path);
+            let (mut read, mut entries) = (0, 0);
+            with_session(&request(&files.core, copy.path()), &Silent, |s| {
+                let meta = s.reader.meta;
+                let types: BTreeMap<String, TypeId> = meta
+                    .map_types()
+                    .into_iter()
+                    .map(|(at, ty)| (meta.name_at(at).unwrap(), ty))
+                    .collect();
+                for row in maps.maps.iter().filter(|m| m.kind != "syncmap") {
+                    let Some(ty) = types.get(&row.ty) else {
+                        continue; // of a package with a path, or made by reflect
+                    };
+                    let image = s.reader.read(row.addr, s.reader.slots(*ty).unwrap());
+                    let home = s.reader.heap.home(row.addr);
+                    if !image.gaps.is_empty() || image.claimed_len() != row.len {
+                        wrong.push(format!("{name}: {} at {}", row.ty, row.addr));
+                    }
+                    if matches!(home, Home::Unknown | Home::Unmapped | Home::FreeSpan) {
+                        wrong.push(format!("{name}: {} lies in {home:?}", row.addr));
+                    }
+                    read += 1;
+                    entries += row.len.unwrap_or(0);
+                }
+                Ok(())
+            })
+            .unwrap();
+            println!("{name}: {read} maps, {entries} entries");
+            assert!(read > 100, "{name}: only {read} maps");
+        },
+    );
+    assert!(wrong.is_empty(), "{}: {}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn map_types_have_names_without_dwarf() {
+    each(
+        |name, _| name == STRIPPED,
+        |_, files| {
+            let req = request(&files.core, &files.binary_path);
+            with_session(&req, &Silent, |s| {
+                assert!(!s.typed);
+                let meta = s.reader.meta;
+                let found = meta.map_types();
+                let named: Vec<String> = found
+                    .iter()
+                    .filter_map(|(at, _)| meta.name_at(*at))
+                    .collect();
+                assert!(named.len() > 50 && named.len() == found.len());
+                assert!(named.iter().any(|n| n == "map[string]int"), "{named:?}");
+                assert!(found.iter().all(|(at, _)| meta.is_map_type(*at)));
+                let laid_out = found.iter().filter(|(_, ty)| s.reader.slots(*ty).is_some());
+                assert_eq!(laid_out.count(), found.len());
+                assert!(s.reader.heap.is_bound() && s.reader.heap.spans().is_complete());
+                Ok(())
+            })
+            .unwrap();
+        },
+    );
 }

@@ -24,7 +24,7 @@ const ROOMS: [&str; 15] = [
 ];
 
 /// Where each outside crate may be named: a file, or a room when it ends in `/`. `""` is everywhere.
-const DOORS: [(&str, &[&str]); 19] = [
+const DOORS: [(&str, &[&str]); 20] = [
     ("memmap2", &["file/mmap.rs"]),
     ("goblin", &["file/corefile.rs"]),
     ("object", &["file/binary.rs"]),
@@ -39,6 +39,7 @@ const DOORS: [(&str, &[&str]); 19] = [
     ("indicatif", &["cli/"]),
     ("anyhow", &["cli/"]),
     ("aes", &["hash/aes.rs"]),
+    ("iced_x86", &["runtime/rip.rs"]),
     ("blake3", &["survey/redact.rs"]),
     ("rayon", &["dwarf/", "find/", "survey/"]),
     ("boxcar", &["types/"]),

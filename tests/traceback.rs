@@ -45,7 +45,7 @@ const MIN_FRAMES_HASHES: usize = 25;
 fn stacks_are_those_the_runtime_printed() {
     let mut failures = Vec::new();
     let mut sum = Outcome::default();
-    let (mut cores, mut silent, mut missing, mut stripped, mut stackless) = (0, 0, 0, 0, 0);
+    let (mut cores, mut silent, mut missing, mut stackless) = (0, 0, 0, 0);
     for corpus in corpora() {
         for core in &corpus.cores {
             let Some(printed) = &core.stderr else {
@@ -57,11 +57,6 @@ fn stacks_are_those_the_runtime_printed() {
                 missing += 1;
                 continue;
             };
-            if files.binary.stripped {
-                println!("{}: stripped, badmap needs its DWARF", core.name);
-                stripped += 1;
-                continue;
-            }
             if !files.binary.has_stacks() {
                 println!(
                     "{}: stacks of {} are not walked",
@@ -93,8 +88,8 @@ fn stacks_are_those_the_runtime_printed() {
         }
     }
     println!(
-        "{cores} cores ({missing} missing, {stripped} stripped, {stackless} of other machines, {silent} without a \
-         text): {} goroutines equal, {} frames, {} of them inlined; {} went on since, {} not printed",
+        "{cores} cores ({missing} missing, {stackless} of other machines, {silent} without a text): \
+         {} goroutines equal, {} frames, {} of them inlined; {} went on since, {} not printed",
         sum.equal, sum.frames, sum.inlined, sum.moved, sum.unavailable
     );
     assert!(cores > 0, "there should be texts to compare with");

@@ -13,6 +13,14 @@ pub enum DwarfError {
         /// The binary.
         path: PathBuf,
     },
+    /// There is none, and it is not a program whose runtime badmap knows without it.
+    #[error("reading types from {}: it has no DWARF (stripped, or linked with -s or -w), and nothing is known of {go} without it", path.display())]
+    StrippedUnknown {
+        /// The binary.
+        path: PathBuf,
+        /// Version of Go and machine.
+        go: String,
+    },
     /// A section cannot be read or unpacked.
     #[error("reading DWARF")]
     Section(#[source] FileError),
@@ -37,7 +45,10 @@ impl DwarfError {
     pub fn hint(&self) -> Option<String> {
         match self {
             DwarfError::Stripped { .. } => {
-                Some("name an unstripped build of the same source with --binary; this version needs DWARF for the types".into())
+                Some("name an unstripped build of the same source with --binary; info and goroutines need no DWARF".into())
+            }
+            DwarfError::StrippedUnknown { .. } => {
+                Some("name an unstripped build of the same source with --binary".into())
             }
             DwarfError::Section(e) => e.hint(),
             DwarfError::Damaged { .. } | DwarfError::NotGo { .. } => None,

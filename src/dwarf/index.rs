@@ -88,7 +88,7 @@ pub struct DwarfIndex<'d> {
     variables: Vec<Variable>,
     /// By entry address.
     pub(crate) functions: Vec<FunctionDie>,
-    /// DWARF version of the Go units.
+    /// DWARF version of the Go units; 0 where there is no DWARF.
     pub version: u16,
     /// Bytes of a pointer.
     pub(crate) ptr_size: u8,
@@ -141,15 +141,8 @@ impl<'d> DwarfIndex<'d> {
         let mut out = DwarfIndex {
             dwarf,
             units,
-            types: Vec::new(),
-            by_runtime_type: Vec::new(),
-            map_types: Vec::new(),
-            constants: Vec::new(),
-            variables: Vec::new(),
-            functions: Vec::new(),
             version,
-            ptr_size,
-            damaged_units: 0,
+            ..DwarfIndex::empty(ptr_size)
         };
         let mut found = Vec::new();
         let mut described = Vec::new();
@@ -186,6 +179,23 @@ impl<'d> DwarfIndex<'d> {
         out.variables
             .sort_by(|a, b| (&a.name, a.addr).cmp(&(&b.name, b.addr)));
         Ok(out)
+    }
+
+    /// The index of a binary without DWARF: nothing is known, and `version` is 0.
+    pub fn empty(ptr_size: u8) -> DwarfIndex<'d> {
+        DwarfIndex {
+            dwarf: gimli::Dwarf::default(),
+            units: Vec::new(),
+            types: Vec::new(),
+            by_runtime_type: Vec::new(),
+            map_types: Vec::new(),
+            constants: Vec::new(),
+            variables: Vec::new(),
+            functions: Vec::new(),
+            version: 0,
+            ptr_size,
+            damaged_units: 0,
+        }
     }
 
     /// The index of the type whose DIE is at this offset of `.debug_info`.

@@ -92,7 +92,7 @@ impl<'v, 'a> Heap<'v, 'a> {
     }
 
     /// The address of the mspan that the arenas' page table names for `addr`.
-    fn span_named_at(&self, addr: Addr) -> Option<Addr> {
+    pub(crate) fn span_named_at(&self, addr: Addr) -> Option<Addr> {
         self.span_at(self.books.as_ref()?, addr).ok().flatten()
     }
 

@@ -2,9 +2,12 @@
 
 pub mod argslots;
 pub mod claims;
+pub(crate) mod firstmodule;
 pub mod funcnames;
+pub mod globals;
 pub mod goroutines;
 pub mod heap;
+pub mod known;
 pub mod liveslots;
 pub mod modules;
 pub(crate) mod mspan;
@@ -13,6 +16,7 @@ pub mod pclntab;
 pub mod program;
 pub(crate) mod ptrbits;
 pub mod ptrmask;
+pub(crate) mod rip;
 pub(crate) mod sizeclass;
 pub mod spans;
 pub(crate) mod spantable;

@@ -45,14 +45,19 @@ pub struct Modules {
 impl Modules {
     /// Reads the list of modules. What cannot be read ends it.
     pub fn read(program: &Program<'_, '_>) -> Modules {
+        match program.variable("runtime.firstmoduledata") {
+            Some(first) => Modules::read_from(program, first.addr),
+            None => Modules::default(),
+        }
+    }
+
+    /// Reads the list that begins with the `moduledata` at `first`.
+    pub(crate) fn read_from(program: &Program<'_, '_>, first: Addr) -> Modules {
         let mut out = Modules::default();
-        let (Some(first), Some(bound)) = (
-            program.variable("runtime.firstmoduledata"),
-            MODULEDATA.bind(program),
-        ) else {
+        let Some(bound) = MODULEDATA.bind(program) else {
             return out;
         };
-        let mut at = first.addr;
+        let mut at = first;
         while !at.is_nil() && out.list.len() < MAX_MODULES {
             let Some(module) = read_module(program, &bound, at) else {
                 break;
@@ -68,6 +73,11 @@ impl Modules {
             };
         }
         out
+    }
+
+    /// The one module whose `moduledata` is at `at`.
+    pub(crate) fn read_one(program: &Program<'_, '_>, at: Addr) -> Option<Module> {
+        read_module(program, &MODULEDATA.bind(program)?, at)
     }
 
     /// The module whose descriptors include `addr`, and the offset from their start.

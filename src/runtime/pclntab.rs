@@ -202,6 +202,14 @@ impl<'v, 'a> PcTables<'v, 'a> {
         })
     }
 
+    /// The first function of exactly this name.
+    pub fn named(&self, name: &str) -> Option<Func> {
+        self.modules
+            .iter()
+            .zip(0u32..)
+            .find_map(|(t, module)| t.named(name, module))
+    }
+
     /// The function's name.
     pub fn name(&self, f: &Func) -> Cow<'_, str> {
         self.tables(f)
@@ -391,6 +399,20 @@ impl<'a> Tables<'a> {
         };
         f.flag = *self.record(&f)?.get(self.layout.flag)?;
         Some(f)
+    }
+
+    fn named(&self, name: &str, module: u32) -> Option<Func> {
+        let functions = (self.ftab.len() / 8).checked_sub(1)?;
+        let entry = (0..functions).find_map(|i| {
+            let (entry, record) = self.entry(i)?;
+            let at = self
+                .abi
+                .u32(&self.pclntable, record.checked_add(func::NAME)?)?;
+            let text = self.funcnametab.get(usize::try_from(at).ok()?..)?;
+            let rest = text.strip_prefix(name.as_bytes())?;
+            (rest.first() == Some(&0)).then_some(entry)
+        })?;
+        self.find(self.places.text.checked_add(entry)?, module)
     }
 
     fn record(&self, f: &Func) -> Option<&[u8]> {

@@ -1,5 +1,6 @@
 //! The Go program as a whole: memory, types, and variables by name.
-//! In: memory, type graph, DWARF index and slide. Out: typed views of package variables.
+//! In: memory, type graph, DWARF index and slide; without DWARF, what was found by other means. Out:
+//! typed views of package variables.
 
 use crate::base::addr::Addr;
 use crate::base::addr::LinkAddr;
@@ -8,6 +9,7 @@ use crate::dwarf::index::DwarfIndex;
 use crate::dwarf::index::Variable;
 use crate::file::corefile::Machine;
 use crate::process::memory::Memory;
+use crate::runtime::globals::Globals;
 use crate::types::graph::TypeGraph;
 use crate::types::graph::TypeId;
 use crate::types::view::View;
@@ -25,12 +27,18 @@ pub struct Program<'v, 'a> {
     pub slide: u64,
     /// The machine.
     pub machine: Machine,
+    /// The runtime's variables where no DWARF tells them; `None` where it does. The types are then
+    /// those of `known.rs`.
+    pub globals: Option<&'v Globals>,
 }
 
 impl<'v, 'a> Program<'v, 'a> {
     /// The package variable of this name (`runtime.allgs`), typed.
     pub fn variable(&self, name: &str) -> Option<View<'v, 'a>> {
-        self.index.variable(name).map(|v| self.view_of(v))
+        match self.globals {
+            Some(globals) => globals.get(name).map(|(addr, ty)| self.view(addr, ty)),
+            None => self.index.variable(name).map(|v| self.view_of(v)),
+        }
     }
 
     /// A package variable, typed.
@@ -50,7 +58,11 @@ impl<'v, 'a> Program<'v, 'a> {
 
     /// The type of this name, definitions before other names for them.
     pub fn type_named(&self, name: &str) -> Option<TypeId> {
-        self.index.type_by_name(name).map(TypeId)
+        if self.globals.is_none() {
+            return self.index.type_by_name(name).map(TypeId);
+        }
+        let mut ids = self.graph.known_ids();
+        ids.find(|id| &*self.graph.declared(*id).name == name)
     }
 
     /// The link-time address of a process address.

@@ -28,6 +28,8 @@ const KIND_MASK: u64 = 31;
 const KIND_DIRECT_IFACE: u64 = 32;
 /// `TFlag` bit from go1.26 with the same meaning. Source: `TFlagDirectIface`.
 const TFLAG_DIRECT_IFACE: u64 = 32;
+/// `TFlag` bit: methods and the package's path stand behind the descriptor. Source: `TFlagUncommon`.
+const TFLAG_UNCOMMON: u64 = 1;
 /// `TFlag` bit: the name has an extra `*` in front. Source: `TFlagExtraStar`.
 const TFLAG_EXTRA_STAR: u64 = 2;
 /// `TFlag` bit: equal and hash work on the plain bytes. Source: `TFlagRegularMemory`.
@@ -207,30 +209,40 @@ impl<'v, 'a> TypeMeta<'v, 'a> {
 
     /// The map type whose descriptor is at `addr`, if one can be there.
     fn map_type_at(&self, addr: Addr) -> Option<TypeId> {
-        let word = self.program.mem.abi.word();
-        let head = self.head_of(addr).ok()?;
-        let in_types = |i| {
-            let at = self.extra(addr, i)?;
-            let aligned = at.0.is_multiple_of(word) && self.modules.types_at(at).is_some();
-            let head = self.head_of(at).ok().filter(|_| aligned)?;
-            ((1..=26).contains(&head.kind) && head.size <= MAX_TYPE_SIZE).then_some(())
-        };
-        if head.size != word || self.name_of(addr, &head).is_none_or(|n| n.is_empty()) {
-            return None;
-        }
-        (0..3).try_for_each(in_types)?;
-        let ty = self.type_at(addr)?;
+        let ty = self.is_map_type(addr).then(|| self.type_at(addr))??;
         matches!(self.program.graph.get(ty).kind, Kind::Map { .. }).then_some(ty)
     }
 
     /// Whether the descriptor of a map type lies at `addr`; also where the debug information knows nothing
-    /// of it. Source: `internal/abi/type.go`, `Map`, all versions.
+    /// of it. In a module, what it names as key, elem and storage must be descriptors too; those that were
+    /// made at run time lie anywhere. Source: `internal/abi/type.go`, `Map`, all versions.
     pub fn is_map_type(&self, addr: Addr) -> bool {
         let word = self.program.mem.abi.word();
-        addr.0.checked_rem(word) == Some(0)
-            && self
-                .head_of(addr)
-                .is_ok_and(|h| h.kind == KIND_MAP && h.size == word)
+        let head = self.head_of(addr).ok();
+        let Some(head) = head.filter(|h| h.kind == KIND_MAP && h.size == word) else {
+            return false;
+        };
+        let part = |i| self.placed_head(self.extra(addr, i)?);
+        let is_sound = || {
+            self.name_of(addr, &head).is_some_and(|n| !n.is_empty())
+                && (0..3).all(|i| part(i).is_some())
+        };
+        addr.0.is_multiple_of(word) && (self.modules.types_at(addr).is_none() || is_sound())
+    }
+
+    /// The name that the descriptor at `addr` carries, e.g. `map[string]*main.T`, if one of a module's
+    /// can be there. Needs no DWARF; unlike there, a package goes by its name, not by its path.
+    pub fn name_at(&self, addr: Addr) -> Option<String> {
+        let head = self.placed_head(addr)?;
+        self.name_of(addr, &head).filter(|n| is_type_name(n))
+    }
+
+    /// The head at `addr` if that is a place for descriptors, and it reads as one.
+    fn placed_head(&self, addr: Addr) -> Option<Head> {
+        let aligned = addr.0.is_multiple_of(self.program.mem.abi.word());
+        self.modules.types_at(addr).filter(|_| aligned)?;
+        let head = self.head_of(addr).ok()?;
+        ((1..=26).contains(&head.kind) && head.size <= MAX_TYPE_SIZE).then_some(head)
     }
 
     /// The descriptor of the buckets or groups of the map type whose descriptor lies at `map`.
@@ -384,7 +396,7 @@ impl<'v, 'a> TypeMeta<'v, 'a> {
             _ => return None,
         };
         let name = self
-            .name_of(addr, &head)
+            .full_name_of(addr, &head)
             .or(composed)
             .unwrap_or_else(|| "?".into());
         let size = if matches!(kind, Kind::Map { .. }) {
@@ -408,7 +420,7 @@ impl<'v, 'a> TypeMeta<'v, 'a> {
         (0..len)
             .map(|i| {
                 let f = data.element(i, word.checked_mul(3)?)?;
-                let name = self.name_at(self.program.mem.read_addr(f).ok()?)?;
+                let name = self.read_name(self.program.mem.read_addr(f).ok()?)?;
                 let ty = self.type_within(
                     self.program.mem.read_addr(f.checked_add(word)?).ok()?,
                     depth,
@@ -428,7 +440,7 @@ impl<'v, 'a> TypeMeta<'v, 'a> {
     fn name_of(&self, addr: Addr, head: &Head) -> Option<String> {
         let (i, _) = self.modules.types_at(addr)?;
         let start = self.modules.list.get(i)?.types.start;
-        let name = self.name_at(start.checked_add(u64::try_from(head.str_off).ok()?)?)?;
+        let name = self.read_name(start.checked_add(u64::try_from(head.str_off).ok()?)?)?;
         let star = head.tflag & TFLAG_EXTRA_STAR != 0;
         Some(if star {
             name.strip_prefix('*').unwrap_or(&name).to_string()
@@ -437,8 +449,44 @@ impl<'v, 'a> TypeMeta<'v, 'a> {
         })
     }
 
+    /// The same with the package's path where the descriptor says it, as DWARF has it: a package
+    /// that calls itself `runtime` is not Go's own.
+    fn full_name_of(&self, addr: Addr, head: &Head) -> Option<String> {
+        let name = self.name_of(addr, head)?;
+        let qualified = self.path_of(addr, head).and_then(|path| {
+            let stars = name.len().checked_sub(name.trim_start_matches('*').len())?;
+            let (stars, rest) = name.split_at_checked(stars)?;
+            let (package, own) = rest.split_once('.')?;
+            let plain = package.chars().all(|c| c.is_alphanumeric() || c == '_');
+            plain.then(|| format!("{stars}{path}.{own}"))
+        });
+        Some(qualified.unwrap_or(name))
+    }
+
+    /// The path of the package of a type with a name of its own, or of what it is a pointer to. It stands
+    /// behind what a descriptor of that kind has of its own. Source: `internal/abi/type.go`,
+    /// `Type.Uncommon` and `UncommonType.PkgPath` (go1.19: `runtime/type.go`), all versions.
+    fn path_of(&self, addr: Addr, head: &Head) -> Option<String> {
+        let own_words = match head.kind {
+            KIND_MAP => return None,
+            17 => 3,
+            18 => 2,
+            19 | 22 | 23 => 1,
+            20 | 25 => 4,
+            _ => 0,
+        };
+        let uncommon = addr
+            .checked_add(self.head.as_ref()?.size)?
+            .element(own_words, self.program.mem.abi.word())?;
+        let off = self.program.mem.read_u32(uncommon).ok()?;
+        let has_path = head.tflag & TFLAG_UNCOMMON != 0 && off != 0;
+        let (i, _) = self.modules.types_at(addr).filter(|_| has_path)?;
+        let start = self.modules.list.get(i)?.types.start;
+        self.read_name(start.checked_add(off.into())?)
+    }
+
     /// A name: a byte of flags, a varint length, the bytes. Source: `internal/abi/type.go`, `Name`.
-    fn name_at(&self, addr: Addr) -> Option<String> {
+    fn read_name(&self, addr: Addr) -> Option<String> {
         let mem = self.program.mem;
         let mut len = 0u64;
         let mut at = addr.checked_add(1)?;

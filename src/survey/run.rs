@@ -94,6 +94,7 @@ pub fn goroutines(
 /// Whatever keeps badmap from reading the process.
 pub fn survey(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyError> {
     with_session(req, progress, |s| {
+        s.require_types()?;
         let found = find_maps(&s.grounds(), progress);
         prove_hashes(s, &found, progress);
         let mut looked = look(s, req, Some(&found), progress);
@@ -136,6 +137,7 @@ pub fn survey_goroutine(
     progress: &dyn Progress,
 ) -> Result<Survey, SurveyError> {
     with_session(req, progress, |s| {
+        s.require_types()?;
         s.require_goroutine(goroutine)?;
         let found = find_maps(&s.grounds(), progress);
         prove_hashes(s, &found, progress);
@@ -188,6 +190,7 @@ pub fn show(
     progress: &dyn Progress,
 ) -> Result<Shown, SurveyError> {
     with_session(req, progress, |s| {
+        s.require_types()?;
         let found = find_maps(&s.grounds(), progress);
         prove_hashes(s, &found, progress);
         let around = look_around(&s.grounds(), None, None, progress);

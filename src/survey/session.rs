@@ -3,9 +3,11 @@
 
 use crate::base::progress::Progress;
 use crate::dwarf::build::DwarfTypes;
+use crate::dwarf::error::DwarfError;
 use crate::dwarf::index::DwarfIndex;
 use crate::dwarf::sections::DwarfData;
 use crate::file::binary::Binary;
+use crate::file::binary::GoBuildInfo;
 use crate::file::corefile::CoreFile;
 use crate::file::error::FileError;
 use crate::file::mmap::MappedFile;
@@ -18,10 +20,12 @@ use crate::process::image;
 use crate::process::memory::Memory;
 use crate::process::threads::Thread;
 use crate::process::threads::read_threads;
+use crate::runtime::globals::Globals;
 use crate::runtime::goroutines::Dying;
 use crate::runtime::goroutines::Goroutines;
 use crate::runtime::goroutines::read_goroutines;
 use crate::runtime::heap::Heap;
+use crate::runtime::known::KnownTypes;
 use crate::runtime::modules::Modules;
 use crate::runtime::pclntab::PcTables;
 use crate::runtime::program::Program;
@@ -65,15 +69,31 @@ pub struct Session<'s, 'a> {
     pub goroutines: Option<Goroutines>,
     /// The thread that stopped the process, if one did.
     pub dying: Option<Dying>,
+    /// Whether the program's types are known. Without DWARF they are not: the runtime's own structs
+    /// stand in a table, what can be found of its variables is bound, and no map can be looked for.
+    pub typed: bool,
     /// What was opened.
     pub process: ProcessInfo,
     /// What was linked into the binary: the lines of its build information.
     pub modinfo: String,
-    /// What of the files is missing, in words: no survey of such a process is complete.
+    /// What of the files or of the runtime's variables is missing, in words: no survey of such a process
+    /// is complete.
     pub missing: Vec<String>,
 }
 
 impl<'s, 'a> Session<'s, 'a> {
+    /// For work that is nothing without the program's types.
+    /// # Errors
+    /// `DwarfError::Stripped` when there are none.
+    pub fn require_types(&self) -> Result<(), SurveyError> {
+        match self.typed {
+            true => Ok(()),
+            false => Err(SurveyError::Dwarf(DwarfError::Stripped {
+                path: self.process.binary.clone(),
+            })),
+        }
+    }
+
     /// What a search for maps is made in.
     pub fn grounds(&self) -> Grounds<'_, 's, 'a> {
         Grounds {
@@ -113,19 +133,40 @@ pub fn with_session<R>(
         });
     };
     progress.phase("reading types", None);
-    let data = DwarfData::load(&binary)?;
-    let index = Arc::new(DwarfIndex::new(&data, binary.abi.ptr_size, binary.path())?);
-    let graph = TypeGraph::new(Box::new(DwarfTypes::new(index.clone())));
+    let known = known_types(&binary, go)?;
+    let data = match known {
+        None => Some(DwarfData::load(&binary)?),
+        Some(_) => None,
+    };
+    let index = Arc::new(match &data {
+        Some(data) => DwarfIndex::new(data, binary.abi.ptr_size, binary.path())?,
+        None => DwarfIndex::empty(binary.abi.ptr_size),
+    });
+    let graph = TypeGraph::new(match &known {
+        None => Box::new(DwarfTypes::new(index.clone())),
+        Some(known) => Box::new(known.clone()),
+    });
     let slide = image::slide(&identity.notes, &binary);
     let mut memory = Memory::new(&core, Some(&binary), slide);
     memory.set_leaves_out(identity.notes.how_dumped == "gcore");
+    let threads = read_threads(&core);
     let program = Program {
         mem: &memory,
         graph: &graph,
         index: &index,
         slide,
         machine: core.machine,
+        globals: None,
     };
+    let globals = known
+        .as_ref()
+        .map(|known| Globals::find(program, known, &binary, &threads));
+    let program = Program {
+        globals: globals.as_ref(),
+        ..program
+    };
+    let not_found = known.iter().zip(&globals).flat_map(|(k, g)| g.lacks(k));
+    let not_found: Vec<&str> = not_found.collect();
     let claimed = program.build_version().filter(|v| is_version(v));
     // Equal build IDs prove more than a string in memory that anything may have written over.
     if let Some(claimed) = claimed
@@ -149,7 +190,6 @@ pub fn with_session<R>(
         go: version.clone(),
     };
     let layouts = MapLayouts::bind(&program).ok_or_else(no_maps)?;
-    let threads = read_threads(&core);
     let tables = PcTables::open(&memory, &modules.tables());
     let hashers = Hashers::new(program, &meta, &tables, &version);
     let specials = read_specials(&program, &heap);
@@ -190,8 +230,9 @@ pub fn with_session<R>(
         specials: &specials,
         dying: goroutines.as_ref().and_then(Goroutines::dying),
         goroutines,
+        missing: missing(&[&core_file, &binary_file], &process, &not_found),
         modinfo: go.modinfo.clone(),
-        missing: missing(&[&core_file, &binary_file], &process),
+        typed: known.is_none(),
         process,
     };
     let result = work(&session)?;
@@ -200,8 +241,24 @@ pub fn with_session<R>(
     Ok(result)
 }
 
-/// What of the files is missing.
-fn missing(files: &[&MappedFile], process: &ProcessInfo) -> Vec<String> {
+/// The table of the runtime's structs, for a binary without DWARF; `None` for one that has it.
+/// # Errors
+/// `StrippedUnknown` where there is neither.
+fn known_types(binary: &Binary<'_>, go: &GoBuildInfo) -> Result<Option<KnownTypes>, SurveyError> {
+    if binary.has_dwarf() {
+        return Ok(None);
+    }
+    match KnownTypes::of(&go.version, binary.machine, binary.abi) {
+        None => Err(SurveyError::Dwarf(DwarfError::StrippedUnknown {
+            path: binary.path().to_path_buf(),
+            go: format!("{} for {}", go.version, binary.machine.goarch(binary.abi)),
+        })),
+        known => Ok(known),
+    }
+}
+
+/// What of the files is missing, and which variables of the runtime could not be found without symbols.
+fn missing(files: &[&MappedFile], process: &ProcessInfo, not_found: &[&str]) -> Vec<String> {
     let cut = files.iter().filter(|f| f.cut_short());
     let mut out: Vec<String> = cut
         .map(|f| format!("the packed file {} ends too early", f.path().display()))
@@ -210,6 +267,12 @@ fn missing(files: &[&MappedFile], process: &ProcessInfo) -> Vec<String> {
         out.push(format!(
             "{} bytes are cut off the core file",
             process.missing_bytes
+        ));
+    }
+    if !not_found.is_empty() {
+        out.push(format!(
+            "the binary has no symbols, and without them these variables could not be found: {}",
+            not_found.join(", ")
         ));
     }
     out

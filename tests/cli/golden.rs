@@ -91,6 +91,28 @@ fn a_goroutine_that_is_not_there_is_an_error_with_a_hint() {
     assert!(ids.is_sorted() && ids.len() > 10, "{ids:?}");
 }
 
+#[test]
+fn of_a_stripped_binary_what_needs_no_types_works() {
+    let name = "go1.27-stripped-fatal-writes";
+    let core = format!("corpora/golden/cores/{name}.zst");
+    let binary = "corpora/golden/bin/go1.27-stripped.zst";
+    if !has(&core) || !has(binary) {
+        println!("missing: {core}");
+        return;
+    }
+    let session = |what: &str, args: &[&str]| assert_session(&format!("{name}-{what}"), args);
+    session("info", &["info", &core, binary]);
+    session("info-json", &["info", &core, binary, "--format", "json"]);
+    session("goroutines", &["goroutines", &core, binary]);
+    let id = stopper(&core, binary).expect("one of them stopped the process");
+    session(
+        "goroutine",
+        &["goroutines", &core, binary, "--goroutine", &id],
+    );
+    session("list", &["list", &core, binary]);
+    session("show", &["show", &core, binary, "--map", "0xc000000000"]);
+}
+
 fn every_command(name: &str, core: &str, binary: &str) {
     let session = |what: &str, args: &[&str]| assert_session(&format!("{name}-{what}"), args);
     session("info", &["info", core, binary]);

@@ -94,6 +94,7 @@ fn with_heap<R>(
         index,
         slide: 0,
         machine: core.machine,
+        globals: None,
     };
     let modules = Modules::read(&program);
     let heap = Heap::bind(&program, &modules);

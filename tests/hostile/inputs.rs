@@ -303,14 +303,16 @@ fn a_file_name_with_control_characters_does_not_reach_the_terminal() {
 }
 
 #[test]
-fn a_stripped_binary_is_refused_with_a_hint() {
+fn a_stripped_binary_is_refused_with_a_hint_where_types_are_needed() {
     let Some((core, binary)) = golden("go1.27-stripped-fatal-writes") else {
         return;
     };
-    let said = refused(&[&core, &binary], &["no DWARF", "stripped"]);
-    assert!(
-        said.contains("hint: ") && said.contains("--binary"),
-        "{said}"
-    );
+    for command in ["check", "list"] {
+        let ran = run(&[command.as_ref(), core.as_os_str(), binary.as_os_str()]);
+        assert_eq!(ran.code, 2, "{command}: {ran:?}");
+        for words in ["no DWARF", "stripped", "hint: ", "--binary"] {
+            assert!(ran.stderr.contains(words), "{command}: {ran:?}");
+        }
+    }
     assert!(!bytes_of(&binary).is_empty());
 }
