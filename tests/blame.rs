@@ -179,9 +179,6 @@ fn every_known_culprit_is_named_and_nobody_else() {
             };
             let truth: Truth = serde_json::from_str(&files.truth).unwrap();
             let Some(known) = truth.blame else { continue };
-            if files.binary.stripped {
-                continue;
-            }
             let race = ["write", "ten-maps", "many", "waits"]
                 .iter()
                 .any(|r| truth.scenario.contains(r));

@@ -24,6 +24,8 @@ mod heap {
 }
 
 use badmap::base::progress::Silent;
+use badmap::runtime::sizeclass::KNOWN_SIZES;
+use badmap::runtime::sizeclass::SizeClasses;
 use badmap::survey::request::Request;
 use badmap::survey::request::ValueMode;
 use badmap::survey::session::Session;
@@ -101,6 +103,12 @@ fn request(files: &CoreFiles) -> Request {
 
 fn look(session: &Session<'_, '_>) -> Seen {
     let mut seen = Seen::default();
+    // The table that serves where a process's own cannot be found is everybody's.
+    let classes = SizeClasses::bind(&session.reader.program);
+    let known = classes.is_some_and(|c| c.sizes == KNOWN_SIZES);
+    seen.hold("tables of size classes as known", known, || {
+        "it is another".into()
+    });
     heap::spans::hold_spans(session, &mut seen);
     heap::spans::hold_pointers(session, &mut seen);
     heap::objects::hold_maps(session, &mut seen);

@@ -35,11 +35,15 @@ use badmap::runtime::globals::Globals;
 use badmap::runtime::known::KnownTypes;
 use badmap::runtime::program::Program;
 use badmap::survey::ending::CrashKind;
+use badmap::survey::ending::CrashKind;
 use badmap::survey::error::SurveyError;
 use badmap::survey::request::Request;
+use badmap::survey::request::Target;
 use badmap::survey::request::ValueMode;
+use badmap::survey::request::Window;
 use badmap::survey::run::goroutines;
 use badmap::survey::run::info;
+use badmap::survey::run::show;
 use badmap::survey::run::survey;
 use badmap::survey::session::with_session;
 use badmap::types::graph::Kind;
@@ -132,9 +136,19 @@ fn what_needs_types_says_that_there_are_none() {
         |name, _| name == STRIPPED,
         |_, files| {
             let req = request(&files.core, &files.binary_path);
-            let refused = survey(&req, &Silent).unwrap_err();
+            let target = Target::Path("main.m".into());
+            let none = Window {
+                offset: 0,
+                limit: 0,
+            };
+            let refused = show(&req, &target, none, None, None, &Silent).unwrap_err();
             let stripped = matches!(refused, SurveyError::Dwarf(DwarfError::Stripped { .. }));
             assert!(stripped, "{refused}");
+            // The crash is told all the same; of the maps nothing is proven.
+            let told = survey(&req, &Silent).unwrap();
+            assert_eq!(told.crash.kind, CrashKind::Map);
+            assert_eq!(told.maps.len(), 1);
+            assert!(told.find_gaps_total > 0 && !told.crash.blame.unwrap().gaps.is_empty());
         },
     );
 }

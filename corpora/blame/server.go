@@ -142,6 +142,15 @@ func (s *server) login(step int) {
 	}
 }
 
+// loginLate collects first: its line is the last that the runtime prints before it stops the program.
+func (s *server) loginLate(step int) {
+	s.join("writer", "write")
+	runtime.GC()
+	for i := 0; ; i++ {
+		s.put(s.key(i*step), i)
+	}
+}
+
 func (s *server) logout(step int) {
 	s.join("writer", "write")
 	for i := 0; ; i++ {
@@ -218,11 +227,12 @@ func runWaits() {
 	open(8, 1024)
 	never := make(chan int)
 	hire(func() { listen(never) })
+	hire(func() { hold(srv.sessions, never) })
 	for i := 0; i < 5; i++ {
 		runtime.GC()
 		nap(500)
 	}
-	srv.race(func() { srv.login(3) }, func() { srv.login(5) })
+	srv.race(func() { srv.loginLate(3) }, func() { srv.login(5) })
 }
 
 func runClearWrite() {

@@ -262,7 +262,11 @@ fn race(f: &Facts<'_>) -> CrashCause {
             evidence.push(yes(hand(&s)));
         }
         Some(s) => {
-            confidence = if s.live { 93 } else { 90 };
+            confidence = match (s.grade, s.live) {
+                (Grade::Reaches, _) => 88,
+                (_, true) => 93,
+                (_, false) => 90,
+            };
             evidence.push(yes(hand(&s)));
         }
         None if f.stacks_complete => {

@@ -324,9 +324,17 @@ impl Search<'_, '_, '_, '_> {
         if object.size <= MAX_REACH_OBJECT && spans.state(&object) != Some(SlotState::Free) {
             let mem = self.grounds.reader.program.mem;
             let map = self.map;
-            heap.pointer_words(self.grounds.reader.meta, &object, &mut |at| {
+            let meta = self.grounds.reader.meta;
+            let known = heap.pointer_words(meta, &object, &mut |at| {
                 found |= mem.read_addr(at).is_ok_and(|v| v == map);
             });
+            if !known {
+                // Which of its words are pointers cannot be told: any may be.
+                let bytes = mem.bytes(object.start, object.size).unwrap_or_default();
+                let step = usize::from(mem.abi.ptr_size).max(1);
+                let mut words = bytes.chunks_exact(step);
+                found |= words.any(|w| mem.abi.uptr(w, 0) == Some(map.0));
+            }
         }
         self.leads.insert(object.start, found);
         found

@@ -45,7 +45,7 @@ impl DwarfError {
     pub fn hint(&self) -> Option<String> {
         match self {
             DwarfError::Stripped { .. } => {
-                Some("name an unstripped build of the same source with --binary; info and goroutines need no DWARF".into())
+                Some("name an unstripped build of the same source with --binary; check tells the crash, and info and goroutines work, without".into())
             }
             DwarfError::StrippedUnknown { .. } => {
                 Some("name an unstripped build of the same source with --binary".into())

@@ -28,7 +28,7 @@ const PARTIES: usize = 4;
 /// Maps it may have been that are shown.
 const CANDIDATES: usize = 4;
 /// Columns of the grade of a party.
-const GRADE: usize = 15;
+const GRADE: usize = 14;
 
 /// Writes the crash part below the message.
 pub fn write_blame(out: &mut dyn Write, crash: &CrashInfo, style: Style) -> io::Result<()> {
@@ -192,7 +192,19 @@ fn write_parties(out: &mut dyn Write, blame: &Blame, style: Style) -> io::Result
     }
     for p in blame.parties.iter().take(most) {
         let body = BODY.saturating_sub(GRADE);
-        for (i, line) in wrap(&party(p, style), body).iter().enumerate() {
+        let [place, state] = party(p, style);
+        let lines = if style.verbose {
+            wrap(&format!("{place}, {state}"), body)
+        } else {
+            // The place matters more than what it does there.
+            let room = body.saturating_sub(columns(&place)).saturating_sub(2);
+            let state = match room {
+                0..8 => String::new(),
+                _ => format!(", {}", style.fit(&state, room)),
+            };
+            vec![style.fit(&format!("{place}{state}"), body)]
+        };
+        for (i, line) in lines.iter().enumerate() {
             let head = if i == 0 { p.grade } else { "" };
             let lead = pad(label, LABEL);
             writeln!(out, "{lead}{}{line}", pad(head, GRADE))?;
@@ -225,18 +237,21 @@ fn write_parties(out: &mut dyn Write, blame: &Blame, style: Style) -> io::Result
     write_field(out, "", "", &wrap(&said, BODY))
 }
 
-/// One other goroutine.
-fn party(p: &PartyRow, style: Style) -> String {
+/// One other goroutine: what it does where, and its state.
+fn party(p: &PartyRow, style: Style) -> [String; 2] {
     let mut state = p.wait_reason.clone().unwrap_or_else(|| p.state.to_owned());
     if let Some(ns) = p.waiting {
         state.push_str(&format!(" for {}", duration(ns)));
     }
-    let doing = p.op.map_or_else(String::new, |op| format!("{op}, "));
-    let place =
-        p.at.as_ref()
-            .map_or_else(|| "no line of the program".to_owned(), |f| place(f, style));
-    let old = if p.live { "" } else { " (left over)" };
-    format!("goroutine {}: {doing}{state}, {place}{old}", p.goroutine)
+    let doing = p.op.map_or_else(String::new, |op| format!("{op} "));
+    // Of one that only holds the map, what matters is where it has it.
+    let line = p.holds_at.as_ref().or(p.at.as_ref());
+    let place = line.map_or_else(|| "no line of the program".to_owned(), |f| place(f, style));
+    let old = if p.live { "" } else { ", left over" };
+    [
+        format!("G{} {doing}{place}", p.goroutine),
+        format!("{state}{old}"),
+    ]
 }
 
 fn write_cause(out: &mut dyn Write, blame: &Blame, style: Style) -> io::Result<()> {

@@ -27,6 +27,7 @@ use crate::report::style::size;
 use crate::report::style::spaces;
 use crate::report::style::wrap;
 use crate::report::style::write_field;
+use crate::survey::ending::CrashInfo;
 use crate::survey::result::BinaryFrom;
 use crate::survey::result::MapRow;
 use crate::survey::result::Match;
@@ -76,8 +77,16 @@ pub fn write_check(
         .filter(|(_, v)| v.verdict != Verdict::Broken && suspicious(v))
         .collect();
 
-    write_findings(out, ("BROKEN", Ink::Bad), &broken, BROKEN, style)?;
-    write_findings(out, ("warning", Ink::Doubt), &warned, OTHERS, style)?;
+    let of_crash = named(&survey.crash);
+    write_findings(out, ("BROKEN", Ink::Bad), &broken, BROKEN, of_crash, style)?;
+    write_findings(
+        out,
+        ("warning", Ink::Doubt),
+        &warned,
+        OTHERS,
+        of_crash,
+        style,
+    )?;
     write_unknown(out, &unknown, style)?;
     write_find_gaps(out, survey, style)?;
     write_next(out, survey, &broken, &warned)
@@ -95,7 +104,17 @@ pub fn write_crash_only(out: &mut dyn Write, survey: &Survey, style: Style) -> i
         .filter_map(|row| Some((row, row.verdict.as_ref()?)))
         .filter(|(_, v)| v.verdict == Verdict::Broken)
         .collect();
-    write_findings(out, ("BROKEN", Ink::Bad), &broken, BROKEN, style)?;
+    write_findings(
+        out,
+        ("BROKEN", Ink::Bad),
+        &broken,
+        BROKEN,
+        named(crash),
+        style,
+    )?;
+    if process.dwarf == 0 {
+        return write_unstripped(out);
+    }
     writeln!(out)?;
     let mut lines = vec![format!("badmap check {}", files(process))];
     let map = crash.blame.as_ref().and_then(|b| b.map.as_ref());
@@ -103,6 +122,12 @@ pub fn write_crash_only(out: &mut dyn Write, survey: &Survey, style: Style) -> i
         lines.push(show_command(process, m.addr));
     }
     write_field(out, "next", "next", &lines)
+}
+
+/// The map that the crash part has named already.
+fn named(crash: &CrashInfo) -> Option<Addr> {
+    let blame = crash.blame.as_ref().filter(|_| crash.kind.about_map())?;
+    blame.map.as_ref().map(|m| m.addr)
 }
 
 fn suspicious(v: &MapVerdict) -> bool {
@@ -162,15 +187,10 @@ fn write_totals(out: &mut dyn Write, survey: &Survey, t: &Totals, style: Style) 
 /// The maps that are being written, and by whom if that is known: a few, all of them with `-v`.
 fn write_writers(out: &mut dyn Write, survey: &Survey, style: Style) -> io::Result<()> {
     // The map of the crash has its lines already.
-    let blame = survey
-        .crash
-        .blame
-        .as_ref()
-        .filter(|_| survey.crash.kind.about_map());
-    let named = blame.and_then(|b| b.map.as_ref()).map(|m| m.addr);
+    let of_crash = named(&survey.crash);
     let writing = || {
         let maps = survey.maps.iter();
-        maps.filter(|m| m.flags.contains(&"mid-write") && Some(m.addr) != named)
+        maps.filter(|m| m.flags.contains(&"mid-write") && Some(m.addr) != of_crash)
     };
     let most = if style.verbose { usize::MAX } else { OTHERS };
     for row in writing().take(most) {
@@ -215,6 +235,7 @@ fn write_findings(
     (label, ink): (&str, Ink),
     maps: &[Judged<'_>],
     most: usize,
+    of_crash: Option<Addr>,
     style: Style,
 ) -> io::Result<()> {
     if maps.is_empty() {
@@ -235,7 +256,10 @@ fn write_findings(
             &title(row, each > 1, style),
         )?;
         write_map_findings(out, verdict, each, style)?;
-        write_causes(out, row, each, style)?;
+        // The cause of the crash has been said.
+        if Some(row.addr) != of_crash || style.verbose {
+            write_causes(out, row, each, style)?;
+        }
     }
     write_rest(
         out,
@@ -529,8 +553,11 @@ fn write_next(
     broken: &[Judged<'_>],
     warned: &[Judged<'_>],
 ) -> io::Result<()> {
-    writeln!(out)?;
     let p = &survey.process;
+    if p.dwarf == 0 {
+        return write_unstripped(out);
+    }
+    writeln!(out)?;
     let mut lines = Vec::new();
     if let Some((row, verdict)) = broken.first().or(warned.first()) {
         if let Some(f) = choose(verdict).first() {
@@ -546,6 +573,14 @@ fn write_next(
         );
     }
     write_field(out, "next", "next", &lines)
+}
+
+/// What to do about a binary without DWARF.
+fn write_unstripped(out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out)?;
+    let said =
+        "name an unstripped build of the same source with --binary: then every map is checked";
+    write_field(out, "next", "next", &wrap(said, BODY))
 }
 
 fn show_command(p: &ProcessInfo, addr: Addr) -> String {

@@ -17,7 +17,7 @@ pub mod program;
 pub(crate) mod ptrbits;
 pub mod ptrmask;
 pub(crate) mod rip;
-pub(crate) mod sizeclass;
+pub mod sizeclass;
 pub mod spans;
 pub(crate) mod spantable;
 pub mod specials;

@@ -375,7 +375,14 @@ fn party_row(s: &Session<'_, '_>, p: &Party, now: Option<u64>) -> PartyRow {
 }
 
 fn gaps(s: &Session<'_, '_>, around: &Around) -> Vec<String> {
-    let mut out = Vec::new();
+    let mut out = s.missing.clone();
+    if !s.typed {
+        out.push(
+            "the binary has no DWARF: owners, names of variables and most figures of the collector \
+             are not known"
+                .to_owned(),
+        );
+    }
     match &s.goroutines {
         None => out.push("the list of goroutines (runtime.allgs) could not be read".to_owned()),
         Some(gs) if gs.unreadable > 0 => {
@@ -426,7 +433,8 @@ pub(crate) fn judge(s: &Session<'_, '_>, crash: &mut CrashInfo, around: &Around,
         hangs: kind == CrashKind::Hang,
         writing: blame.map.as_ref().and_then(|m| m.writing),
         second,
-        stacks_complete: blame.gaps.is_empty(),
+        stacks_complete: s.goroutines.as_ref().is_some_and(|g| g.unreadable == 0)
+            && around.broken == 0,
         arch: s.process.arch,
         findings: errors,
         causes: row.map(|r| r.causes.as_slice()).unwrap_or_default(),

@@ -6,6 +6,7 @@ use crate::base::progress::Progress;
 use crate::find::found::Found;
 use crate::find::owner::find_owner;
 use crate::find::path::Paths;
+use crate::process::memory::MemoryRun;
 use crate::survey::redact::Redactor;
 use crate::survey::redact::derived_key;
 use crate::survey::request::Request;
@@ -64,11 +65,33 @@ impl Owners<'_, '_, '_> {
         }
         match self.found {
             Some(found) => self.within(found, map),
-            None => {
-                let found = find_owner(&self.s.grounds(), map, goroutine, self.progress)?;
-                self.within(&found, map)
+            None => find_owner(&self.s.grounds(), map, goroutine, self.progress)
+                .and_then(|found| self.within(&found, map))
+                .or_else(|| self.word(map)),
+        }
+    }
+
+    /// The word among the package variables that holds the map's address, where nobody knows their names.
+    fn word(&self, map: Addr) -> Option<Owner> {
+        let mem = self.s.reader.program.mem;
+        let step = usize::from(mem.abi.ptr_size).max(1);
+        for range in self.s.modules.list.iter().flat_map(|m| [m.data, m.bss]) {
+            for run in mem.runs(range.start, range.size()) {
+                let MemoryRun::Bytes(start, bytes) = run else {
+                    continue;
+                };
+                let mut words = bytes.chunks_exact(step);
+                let Some(i) = words.position(|w| mem.abi.uptr(w, 0) == Some(map.0)) else {
+                    continue;
+                };
+                let at = start.element(u64::try_from(i).ok()?, mem.abi.word())?;
+                return Some(Owner {
+                    path: String::new(),
+                    variable: Some((at, format!("the package variable at {at}"))),
+                });
             }
         }
+        None
     }
 
     fn within(&self, found: &Found, map: Addr) -> Option<Owner> {

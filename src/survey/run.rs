@@ -89,12 +89,15 @@ pub fn goroutines(
     })
 }
 
-/// Finds and checks every map.
+/// Finds and checks every map; of a process without DWARF, only that of the crash.
 /// # Errors
 /// Whatever keeps badmap from reading the process.
 pub fn survey(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyError> {
     with_session(req, progress, |s| {
-        s.require_types()?;
+        if !s.typed {
+            // Of a process without types the crash can be told, and no more.
+            return Ok(crash_of(s, req, progress));
+        }
         let found = find_maps(&s.grounds(), progress);
         prove_hashes(s, &found, progress);
         let mut looked = look(s, req, Some(&found), progress);
@@ -109,22 +112,29 @@ pub fn survey(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyEr
 /// # Errors
 /// Whatever keeps badmap from reading the process.
 pub fn crash(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyError> {
-    with_session(req, progress, |s| {
-        let mut looked = look(s, req, None, progress);
-        let row = looked.map.and_then(|(addr, ty)| {
-            let owner = looked.crash.blame.as_ref()?.map.as_ref()?.owner.clone();
-            judge_one(s, addr, ty, owner, &looked.around, progress)
-        });
-        let maps: Vec<MapRow> = row.into_iter().collect();
-        judge(s, &mut looked.crash, &looked.around, &maps);
-        Ok(Survey {
-            process: s.process.clone(),
-            crash: looked.crash,
-            maps,
-            find_gaps: Vec::new(),
-            find_gaps_total: 0,
-        })
-    })
+    with_session(req, progress, |s| Ok(crash_of(s, req, progress)))
+}
+
+fn crash_of(s: &Session<'_, '_>, req: &Request, progress: &dyn Progress) -> Survey {
+    let mut looked = look(s, req, None, progress);
+    let row = looked.map.and_then(|(addr, ty)| {
+        let owner = looked.crash.blame.as_ref()?.map.as_ref()?.owner.clone();
+        judge_one(s, addr, ty, owner, &looked.around, progress)
+    });
+    let maps: Vec<MapRow> = row.into_iter().collect();
+    judge(s, &mut looked.crash, &looked.around, &maps);
+    let unlooked = "other maps were not looked for: that needs an unstripped binary";
+    let find_gaps: Vec<String> = (!s.typed)
+        .then(|| unlooked.to_owned())
+        .into_iter()
+        .collect();
+    Survey {
+        process: s.process.clone(),
+        crash: looked.crash,
+        maps,
+        find_gaps_total: find_gaps.len() as u64,
+        find_gaps,
+    }
 }
 
 /// The same, but only the maps that one goroutine's stack and registers lead to, each with the way

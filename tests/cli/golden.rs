@@ -109,8 +109,48 @@ fn of_a_stripped_binary_what_needs_no_types_works() {
         "goroutine",
         &["goroutines", &core, binary, "--goroutine", &id],
     );
+    session("check", &["check", &core, binary]);
     session("list", &["list", &core, binary]);
     session("show", &["show", &core, binary, "--map", "0xc000000000"]);
+}
+
+/// Deaths of each kind, told by the crash part alone.
+const DEATHS: [&str; 8] = [
+    "go1.19-blame-writes",
+    "go1.23-blame-ten-maps",
+    "go1.23-blame-segv",
+    "go1.23-blame-hang",
+    "go1.27-blame-many",
+    "go1.27-blame-ten-nil",
+    "go1.27-blame-waits",
+    "go1.27-blame-liar",
+];
+
+#[test]
+fn who_did_it_fits_on_a_screen() {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/corpora/golden/MANIFEST.toml");
+    let Ok(manifest) = std::fs::read_to_string(manifest) else {
+        println!("missing: {manifest}");
+        return;
+    };
+    let manifest: toml::Table = manifest.parse().expect("the manifest is TOML");
+    for name in DEATHS {
+        let Some((core, binary)) = files(&manifest, name) else {
+            println!("missing: {name}");
+            continue;
+        };
+        let args = ["check", &core, &binary, "--crash-only"];
+        assert_session(&format!("{name}-crash"), &args);
+        // However many goroutines there are.
+        let (text, _, _) = run(&args);
+        assert!(text.lines().count() <= 30, "{name}: {text}");
+        if name == "go1.27-blame-waits" {
+            let json = [&args[..], &["--format", "json"]].concat();
+            assert_session(&format!("{name}-crash-json"), &json);
+            let all = [&args[..], &["-v"]].concat();
+            assert_session(&format!("{name}-crash-all"), &all);
+        }
+    }
 }
 
 fn every_command(name: &str, core: &str, binary: &str) {
