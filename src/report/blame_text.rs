@@ -247,10 +247,10 @@ fn party(p: &PartyRow, style: Style) -> [String; 2] {
     // Of one that only holds the map, what matters is where it has it.
     let line = p.holds_at.as_ref().or(p.at.as_ref());
     let place = line.map_or_else(|| "no line of the program".to_owned(), |f| place(f, style));
-    let old = if p.live { "" } else { ", left over" };
+    let old = if p.live { "" } else { "left over, " };
     [
         format!("G{} {doing}{place}", p.goroutine),
-        format!("{state}{old}"),
+        format!("{old}{state}"),
     ]
 }
 
