@@ -94,7 +94,7 @@ fn compare(known: &Known, crash: &CrashInfo, race: bool, typed: bool) -> Vec<Str
             if m.addr.to_string() != map.addr {
                 wrong.push(format!("the map is {}, not {}", m.addr, map.addr));
             }
-            if m.ty != map.r#type && !(m.ty.is_empty() && !typed) {
+            if m.ty != map.r#type && (typed || !m.ty.is_empty()) {
                 wrong.push(format!("its type is {:?}, not {}", m.ty, map.r#type));
             }
             // Of a map that only stacks hold, the truth has words of its own for the owner.

@@ -35,7 +35,6 @@ use badmap::runtime::globals::Globals;
 use badmap::runtime::known::KnownTypes;
 use badmap::runtime::program::Program;
 use badmap::survey::ending::CrashKind;
-use badmap::survey::ending::CrashKind;
 use badmap::survey::error::SurveyError;
 use badmap::survey::request::Request;
 use badmap::survey::request::Target;
