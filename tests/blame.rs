@@ -25,8 +25,8 @@ use badmap::survey::ending::CrashInfo;
 use badmap::survey::ending::CrashKind;
 use badmap::survey::request::Request;
 use badmap::survey::request::ValueMode;
+use badmap::survey::run::check;
 use badmap::survey::run::crash;
-use badmap::survey::run::survey;
 use files::CoreFiles;
 use files::corpora;
 use serde::Deserialize;
@@ -182,7 +182,7 @@ fn every_known_culprit_is_named_and_nobody_else() {
             let race = ["write", "ten-maps", "many", "waits"]
                 .iter()
                 .any(|r| truth.scenario.contains(r));
-            let full = survey(&request(&files), &Silent).unwrap();
+            let full = check(&request(&files), &Silent).unwrap();
             let quick = crash(&request(&files), &Silent).unwrap();
             println!("{}: {:?}", core.name, full.crash.message);
             for (how, seen) in [("check", &full.crash), ("--crash-only", &quick.crash)] {
@@ -232,7 +232,7 @@ fn the_map_of_every_crash_of_the_zoo_is_named() {
                 continue;
             };
             cores += 1;
-            for seen in [survey, crash] {
+            for seen in [check, crash] {
                 let seen = seen(&request(&files), &Silent).unwrap().crash;
                 let blame = seen.blame.unwrap();
                 let named = blame.map.as_ref().or(match &blame.candidates[..] {

@@ -51,7 +51,8 @@ struct BinaryEntry {
 impl BinaryEntry {
     /// Whether the program is the zoo and the machine linux/amd64, of which most tests here know something.
     fn is_zoo(&self) -> bool {
-        self.goarch == "amd64" && !self.name.contains("-hashes")
+        let other = ["hashes", "blame"].iter().any(|p| self.name.contains(p));
+        !other && self.goarch == "amd64"
     }
 }
 
@@ -296,7 +297,9 @@ fn variables_of_inlined_functions_name_their_function() {
             inlined.len()
         );
         assert!(own > 1000 && total > 100, "{}", p.name);
-        assert!(inlined.contains_key("main.str"), "{}: {inlined:?}", p.name);
+        let one = ["main.str", "main.(*server).put"];
+        let known = one.iter().any(|n| inlined.contains_key(*n));
+        assert!(known, "{}: {inlined:?}", p.name);
         let nameless = inlined.keys().find(|n| !n.contains('.'));
         assert_eq!(nameless, None, "{}", p.name);
     });
@@ -399,7 +402,7 @@ fn the_map_types_are_the_types_that_are_maps() {
         let listed: Vec<u32> = p.index.map_types().collect();
         assert_eq!(listed, maps, "{}", p.name);
         println!("{}: {} map types", p.name, maps.len());
-        assert!(maps.len() > 100, "{}", p.name);
+        assert!(maps.len() > if p.is_zoo { 100 } else { 5 }, "{}", p.name);
     });
 }
 

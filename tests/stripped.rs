@@ -40,10 +40,10 @@ use badmap::survey::request::Request;
 use badmap::survey::request::Target;
 use badmap::survey::request::ValueMode;
 use badmap::survey::request::Window;
+use badmap::survey::run::check;
 use badmap::survey::run::goroutines;
 use badmap::survey::run::info;
 use badmap::survey::run::show;
-use badmap::survey::run::survey;
 use badmap::survey::session::with_session;
 use badmap::types::graph::Kind;
 use badmap::types::graph::TypeGraph;
@@ -144,7 +144,7 @@ fn what_needs_types_says_that_there_are_none() {
             let stripped = matches!(refused, SurveyError::Dwarf(DwarfError::Stripped { .. }));
             assert!(stripped, "{refused}");
             // The crash is told all the same; of the maps nothing is proven.
-            let told = survey(&req, &Silent).unwrap();
+            let told = check(&req, &Silent).unwrap();
             assert_eq!(told.crash.kind, CrashKind::Map);
             assert_eq!(told.maps.len(), 1);
             assert!(told.find_gaps_total > 0 && !told.crash.blame.unwrap().gaps.is_empty());
@@ -308,7 +308,7 @@ fn maps_at_a_known_address_are_read_without_dwarf() {
     each(
         |name, f| f.binary.goarch == "amd64" && name.ends_with("-zoo"),
         |name, files| {
-            let maps = survey(&request(&files.core, &files.binary_path), &Silent).unwrap();
+            let maps = check(&request(&files.core, &files.binary_path), &Silent).unwrap();
             let copy = as_if_stripped(&files.binary_path);
             let (mut read, mut entries) = (0, 0);
             with_session(&request(&files.core, copy.path()), &Silent, |s| {

@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         })?;
         return Ok(exit.code());
     }
-    let survey = run::survey(&request, &bar)?;
+    let survey = run::check(&request, &bar)?;
     drop(bar);
     let totals = totals(&survey);
     let exit = check_exit(&totals, &survey.crash, survey.find_gaps_total);

@@ -1,6 +1,6 @@
 //! The crash part: the message, the map it was about, who else had to do with it, and why.
 //! In: a session, and the maps if they were looked for. Out: `CrashInfo`; and what every goroutine was
-//! doing to which map, for the rules on the write flag.
+//! doing to which map, for the rules on the write flag. Over 400 lines: one pass, in the order of the screen.
 
 use crate::base::addr::Addr;
 use crate::base::progress::Progress;

@@ -5,6 +5,7 @@ pub mod ending;
 pub mod error;
 pub mod exit;
 pub mod fold;
+mod gaps;
 mod hands;
 mod hang;
 pub mod inputs;

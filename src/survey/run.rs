@@ -14,6 +14,7 @@ use crate::survey::crash::judge;
 use crate::survey::crash::look;
 use crate::survey::ending::CrashInfo;
 use crate::survey::error::SurveyError;
+use crate::survey::gaps::find_gaps;
 use crate::survey::hands::AllHands;
 use crate::survey::judge::explain_map;
 use crate::survey::judge::judge_one;
@@ -89,22 +90,36 @@ pub fn goroutines(
     })
 }
 
-/// Finds and checks every map; of a process without DWARF, only that of the crash.
+/// Finds and checks every map.
 /// # Errors
-/// Whatever keeps badmap from reading the process.
+/// Whatever keeps badmap from reading the process, and `Stripped`.
 pub fn survey(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyError> {
     with_session(req, progress, |s| {
-        if !s.typed {
-            // Of a process without types the crash can be told, and no more.
-            return Ok(crash_of(s, req, progress));
-        }
-        let found = find_maps(&s.grounds(), progress);
-        prove_hashes(s, &found, progress);
-        let mut looked = look(s, req, Some(&found), progress);
-        let maps = rows(s, req, &found, &looked.around, progress);
-        judge(s, &mut looked.crash, &looked.around, &maps);
-        Ok(survey_of(s, &found, looked.crash, maps))
+        s.require_types()?;
+        Ok(survey_all(s, req, progress))
     })
+}
+
+/// The same; but of a process without DWARF it tells the crash, and checks no other map.
+/// # Errors
+/// Whatever keeps badmap from reading the process.
+pub fn check(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyError> {
+    with_session(req, progress, |s| {
+        Ok(if s.typed {
+            survey_all(s, req, progress)
+        } else {
+            crash_of(s, req, progress)
+        })
+    })
+}
+
+fn survey_all(s: &Session<'_, '_>, req: &Request, progress: &dyn Progress) -> Survey {
+    let found = find_maps(&s.grounds(), progress);
+    prove_hashes(s, &found, progress);
+    let mut looked = look(s, req, Some(&found), progress);
+    let maps = rows(s, req, &found, &looked.around, progress);
+    judge(s, &mut looked.crash, &looked.around, &maps);
+    survey_of(s, &found, looked.crash, maps)
 }
 
 /// The crash part alone: the message, its map, who else had to do with it. Of the maps, only that one is
@@ -272,57 +287,6 @@ impl Session<'_, '_> {
             unreadable: self.goroutines.as_ref().map(|g| g.unreadable),
         })
     }
-
-    /// What could not be bound: without it no map can be proven sound.
-    fn unbound_gaps(&self) -> Vec<String> {
-        let mut out = self.missing.clone();
-        if !self.reader.heap.is_bound() {
-            out.push("the allocator's books (runtime.mheap_) could not be bound".to_string());
-        }
-        if !self.reader.heap.spans().is_complete() {
-            out.push("not all of the heap's spans could be read".to_string());
-        }
-        if !self.specials.complete {
-            out.push("not all finalizers and cleanups could be read".to_string());
-        }
-        match &self.goroutines {
-            None => {
-                out.push("the list of goroutines (runtime.allgs) could not be read".to_string())
-            }
-            Some(g) if g.unreadable > 0 => {
-                out.push(format!("{} goroutines could not be read", g.unreadable));
-            }
-            Some(_) => {}
-        }
-        if self.modules.list.is_empty() {
-            out.push("runtime.firstmoduledata could not be read".to_string());
-        }
-        if self.reader.program.index.damaged_units > 0 {
-            out.push(format!(
-                "{} units of the DWARF are damaged",
-                self.reader.program.index.damaged_units
-            ));
-        }
-        out
-    }
-}
-
-fn find_gaps(s: &Session<'_, '_>, found: &Found) -> Vec<String> {
-    let mut out = s.unbound_gaps();
-    if let Some((id, why)) = &found.broken_stack {
-        let more = match found.broken_stacks.saturating_sub(1) {
-            0 => String::new(),
-            n => format!(", and {n} more"),
-        };
-        out.push(format!("the stack of goroutine {id}: {why}{more}"));
-    }
-    out.extend(
-        found
-            .gaps
-            .iter()
-            .map(|f| format!("on the way to maps: {f}")),
-    );
-    out
 }
 
 /// The map a user means: by address, or by owner path in this run's mode or in clear.
