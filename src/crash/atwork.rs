@@ -31,8 +31,8 @@ pub enum How {
     Register,
     /// A variable of the function, of this name, by its location list.
     Variable(&'static str),
-    /// An iterator in the caller's frame, whose address the caller passes.
-    Iterator,
+    /// What the caller's own code passes, read again from where it takes it.
+    Passed,
 }
 
 /// One map function of a stack, and the map it works on.
@@ -170,7 +170,7 @@ pub fn at_work(grounds: &Grounds<'_, '_, '_>, stack: &Stack) -> Option<AtWork> {
     let (first, last) = (touches.first()?.frame, touches.last()?.frame);
     let caller = stack.frames.get(last.saturating_add(1));
     if let (Some(touch), Some(caller)) = (touches.last_mut(), caller) {
-        ask_caller(grounds, caller, touch);
+        ask_caller(grounds, stack, caller, touch);
     }
     let said = touches.iter().any(|t| t.map.is_some());
     let copies = touches.iter().any(|t| t.op == Op::Clone);
@@ -206,18 +206,28 @@ fn words(grounds: &Grounds<'_, '_, '_>, stack: &Stack, f: &Frame) -> Vec<Addr> {
 }
 
 /// Asks the caller of the outermost map function for what that does not have any more.
-fn ask_caller(grounds: &Grounds<'_, '_, '_>, caller: &Frame, touch: &mut Touch) {
-    match operation(&touch.function).map(|o| o.leads) {
-        Some(Leads::Map { ty: 0, .. }) if touch.ty.is_none() => {
-            touch.ty = callsite::map_type(grounds, caller);
+fn ask_caller(grounds: &Grounds<'_, '_, '_>, stack: &Stack, caller: &Frame, touch: &mut Touch) {
+    if touch.map.is_some() && touch.ty.is_some() {
+        return;
+    }
+    let meta = grounds.reader.meta;
+    let leads = operation(&touch.function).map(|o| o.leads);
+    let [first, second] = callsite::passed(grounds, stack, caller);
+    let (ty, map) = match leads {
+        Some(Leads::Map { ty: 0, map: 1 }) => {
+            let ty = first.filter(|t| meta.is_map_type(*t));
+            (ty.or_else(|| callsite::map_type(grounds, caller)), second)
         }
-        Some(Leads::Iterator(0)) if touch.map.is_none() => {
-            let found = callsite::own_address(grounds, caller).and_then(|it| iterated(grounds, it));
-            if let Some((ty, map)) = found.filter(|(_, map)| !map.is_nil()) {
-                (touch.map, touch.ty, touch.how) = (Some(map), Some(ty), Some(How::Iterator));
-            }
-        }
-        _ => {}
+        Some(Leads::Iterator(0)) => match first.and_then(|it| iterated(grounds, it)) {
+            Some((ty, map)) => (Some(ty), Some(map)),
+            None => return,
+        },
+        _ => return,
+    };
+    touch.ty = touch.ty.or(ty);
+    // A map is passed with its type; without it, the second argument is something else.
+    if touch.map.is_none() && touch.ty.is_some() && map.is_some_and(|m| !m.is_nil()) {
+        (touch.map, touch.how) = (map, Some(How::Passed));
     }
 }
 
@@ -287,7 +297,21 @@ fn resolve(mut call: Call<'_, '_, '_, '_>, leads: Leads, out: &mut Touch) {
             }
         }
         Leads::Trie(number) => {
-            if let Some((map, how)) = call.get(number, &["ht"]) {
+            // Beside the receiver a function of a type parameter gets a dictionary, which is read-only.
+            let writable = |a: Addr| {
+                let modules = &call.grounds.modules.list;
+                let data = modules
+                    .iter()
+                    .flat_map(|m| [m.data, m.bss, m.noptrdata, m.noptrbss]);
+                let on_heap = call.grounds.reader.heap.spans().object(a).is_some();
+                on_heap || data.into_iter().any(|r| r.contains(a))
+            };
+            let args = [number, number.saturating_add(1)];
+            let found = args.iter().find_map(|n| {
+                let arg = call.args.get(*n)?;
+                Some((arg.value.filter(|v| writable(*v))?, How::Slot))
+            });
+            if let Some((map, how)) = found {
                 (out.map, out.how) = (Some(map), Some(how));
             }
         }

@@ -1,13 +1,17 @@
 //! What a function's own code says of maps.
-//! In: the frame that calls a map function, and its instructions. Out: the map type that is passed, or where
-//! the iterator lies; whether the code refers to a package variable. Only amd64, and of its instructions only
-//! the forms in which the compiler loads an address.
+//! In: the frame that calls a map function, and its instructions. Out: what is passed; whether the code refers
+//! to a package variable. Only amd64.
 
 use crate::base::addr::Addr;
 use crate::base::bytes::Abi;
 use crate::find::search::Grounds;
+use crate::runtime::argslots::arguments;
 use crate::runtime::pclntab::Func;
+use crate::runtime::rip::RAX;
+use crate::runtime::rip::RBX;
+use crate::runtime::rip::Waiting;
 use crate::runtime::unwind::Frame;
+use crate::runtime::unwind::Stack;
 
 /// Bytes in front of a call in which its first argument is loaded.
 const BEFORE: u64 = 96;
@@ -15,11 +19,6 @@ const BEFORE: u64 = 96;
 const MAX_CODE: u64 = 1 << 16;
 /// `LEA rax, [rip + disp32]`: opcode bytes; the displacement follows.
 const LEA_RAX_RIP: [u8; 3] = [0x48, 0x8d, 0x05];
-/// `LEA rax, [rsp + disp8]`.
-const LEA_RAX_RSP8: [u8; 4] = [0x48, 0x8d, 0x44, 0x24];
-/// `LEA rax, [rsp + disp32]`.
-const LEA_RAX_RSP32: [u8; 4] = [0x48, 0x8d, 0x84, 0x24];
-
 /// The instructions in front of where `caller` waits, and the address of the first.
 fn code<'a>(grounds: &Grounds<'_, '_, 'a>, caller: &Frame) -> Option<(Addr, Vec<u8>)> {
     if caller.exact {
@@ -47,26 +46,43 @@ pub(crate) fn map_type(grounds: &Grounds<'_, '_, '_>, caller: &Frame) -> Option<
     found.last()
 }
 
-/// The address that `caller` passes as its only argument, if it is one of its own frame: an iterator.
-pub(crate) fn own_address(grounds: &Grounds<'_, '_, '_>, caller: &Frame) -> Option<Addr> {
-    let (_, bytes) = code(grounds, caller)?;
-    let long = LEA_RAX_RSP32.len().checked_add(4)?;
-    let short = LEA_RAX_RSP8.len().checked_add(1)?;
-    let mut last = None;
-    for i in 0..bytes.len() {
-        let rest = bytes.get(i..)?;
-        let disp = rest
-            .get(..long)
-            .and_then(|w| displacement(w, &LEA_RAX_RSP32))
-            .or_else(|| {
-                let disp = rest.get(..short)?.strip_prefix(&LEA_RAX_RSP8)?;
-                disp.first().map(|b| i64::from(b.cast_signed()))
-            });
-        last = disp.or(last);
+/// What `caller` passes in the first two argument registers, as far as its own code tells.
+pub(crate) fn passed(
+    grounds: &Grounds<'_, '_, '_>,
+    stack: &Stack,
+    caller: &Frame,
+) -> [Option<Addr>; 2] {
+    let mem = grounds.reader.program.mem;
+    let size = caller.pc.0.saturating_sub(caller.func.entry.0);
+    let code = match mem.bytes(caller.func.entry, size) {
+        Ok(code) if !caller.exact && size <= MAX_CODE => code,
+        _ => return [None; 2],
+    };
+    let mut at_entry = [None; 16];
+    for (arg, register) in arguments(grounds.tables, stack, caller)
+        .iter()
+        .zip(ARGUMENTS)
+    {
+        if let Some(known) = at_entry.get_mut(register) {
+            *known = arg.value.map(|v| v.0);
+        }
     }
-    let at = Addr(caller.sp.0.checked_add_signed(last?)?);
-    (caller.sp <= at && at < caller.cfa).then_some(at)
+    let word = mem.abi.word();
+    let known = Waiting {
+        code: &code,
+        entry: caller.func.entry,
+        ret: caller.pc,
+        sp: (caller.sp, Addr(caller.cfa.0.saturating_sub(word))),
+        at_entry,
+        word: &|at| mem.read_uptr(at).ok(),
+    }
+    .registers();
+    [RAX, RBX].map(|r| known.get(r).copied().flatten().map(Addr))
 }
+
+/// Registers of integer arguments in order, by the machine's own numbers: rax, rbx, rcx, rdi, rsi, r8 to r11.
+/// Source: `cmd/compile/abi-internal.md`, all versions from go1.17.
+const ARGUMENTS: [usize; 9] = [0, 3, 1, 7, 6, 8, 9, 10, 11];
 
 /// Whether the code of a function refers to the word at `word` by its distance: a package variable. It looks at
 /// every four bytes, which hit just this address by chance once in a billion.

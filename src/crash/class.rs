@@ -106,8 +106,10 @@ pub struct Facts<'f> {
     pub faulted: bool,
     /// It never came back from the map.
     pub hangs: bool,
-    /// The write flag of the map now.
+    /// The write flag of the map now; `None` where that is not known.
     pub writing: Option<bool>,
+    /// It is known which map it was.
+    pub map_known: bool,
     /// The best other goroutine.
     pub second: Option<Second>,
     /// All stacks were followed to their ends.
@@ -207,7 +209,6 @@ fn shows(f: &Facts<'_>, sign: Sign) -> bool {
     match sign {
         Sign::ReadWrite => says(f.message, &["concurrent map read and map write"]),
         Sign::Clone => f.op == Some(Op::Clone) && f.faulted,
-        Sign::OutOfMemory => is_out_of_memory(f.message),
         Sign::Damage => f.findings.is_some_and(|n| n > 0),
     }
 }
@@ -235,7 +236,7 @@ fn asked(f: &Facts<'_>) -> CrashCause {
     let what = if f.message.contains("nil map") {
         "the map is nil: it was never made"
     } else {
-        "a key holds a value that has no hash or cannot be compared: a slice, a map or a function"
+        "a value that has no hash or cannot be compared was used as if it had: a slice, a map or a function"
     };
     CrashCause {
         class: CrashClass::ProgramError,
@@ -261,13 +262,20 @@ fn race(f: &Facts<'_>) -> CrashCause {
             };
             evidence.push(yes(hand(&s)));
         }
-        Some(s) => {
-            confidence = match (s.grade, s.live) {
-                (Grade::Reaches, _) => 88,
-                (_, true) => 93,
-                (_, false) => 90,
-            };
+        // Only who has the map in hand is named: others can get at it for many a reason.
+        Some(s) if s.grade == Grade::HoldsPointer && s.live => {
+            confidence = 93;
             evidence.push(yes(hand(&s)));
+        }
+        Some(_) => {
+            confidence = 88;
+            evidence.push(yes("others can get at it"));
+        }
+        None if !f.map_known => {
+            confidence = 85;
+            evidence.push(no(
+                "which map it was is not known, and so not who else was at it",
+            ));
         }
         None if f.stacks_complete => {
             confidence = 80;

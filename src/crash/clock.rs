@@ -74,7 +74,8 @@ pub fn read_gc(program: &Program<'_, '_>, backlog: &str) -> GcInfo {
         done,
         heap_live: controller("heapLive"),
         heap_marked: controller("heapMarked"),
-        heap_goal: controller("lastHeapGoal")
+        // What GOGC asks for now; `lastHeapGoal` is that of the collection before.
+        heap_goal: controller("gcPercentHeapGoal")
             .or_else(|| controller("heapGoal"))
             .filter(|g| *g < NO_GOAL && *g > 0),
         percent,

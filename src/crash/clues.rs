@@ -5,7 +5,6 @@
 use crate::base::addr::Addr;
 use crate::base::limits::MAX_OP_FRAME;
 use crate::crash::atwork::AtWork;
-use crate::crash::ops::Op;
 use crate::find::guard::Guard;
 use crate::find::search::Grounds;
 use crate::maps::image::Hmap;
@@ -76,12 +75,14 @@ pub struct Clue {
     weight: u32,
 }
 
-/// The candidates, likeliest first.
+/// The candidates, likeliest first: what the words of the frames lead to, and maps of the type of the call that
+/// others (`writers`) are writing.
 pub fn clues(
     headers: &Headers<'_, '_, '_>,
     stack: &Stack,
     slots: &LiveSlots,
     work: &AtWork,
+    writers: &[(u64, &AtWork)],
 ) -> Vec<Clue> {
     let mut found: BTreeMap<Addr, Clue> = BTreeMap::new();
     let grounds = headers.grounds;
@@ -142,14 +143,37 @@ pub fn clues(
             note(value, weight, beside, format!("{words} {name}"));
         }
     }
+    // The map of the call need not have left a word; whoever writes it has.
+    for (id, w) in writers {
+        let Some(touch) = w.innermost().filter(|t| !t.trie) else {
+            continue;
+        };
+        if let (Some(map), Some(ty)) = (touch.map.filter(|m| !m.is_nil()), touch.ty)
+            && wanted.is_none_or(|want| want == ty)
+        {
+            let doing = if w.begun() {
+                "writing"
+            } else {
+                "about to write"
+            };
+            let clue = found.entry(map).or_insert_with(|| Clue {
+                map,
+                ty: Some(ty),
+                evidence: Vec::new(),
+                weight: 0,
+            });
+            clue.weight = clue.weight.saturating_add(6);
+            clue.evidence.push(format!("goroutine {id} is {doing} it"));
+        }
+    }
     let mut out: Vec<Clue> = found.into_values().collect();
-    out.retain_mut(|clue| weigh(headers, clue, wanted, work.op()));
+    out.retain_mut(|clue| weigh(headers, clue, wanted));
     out.sort_by_key(|c| (std::cmp::Reverse(c.weight), c.map));
     out
 }
 
 /// Adds what the map itself says; `false` if it is of another type than the call needs.
-fn weigh(headers: &Headers<'_, '_, '_>, clue: &mut Clue, wanted: Option<Addr>, op: Op) -> bool {
+fn weigh(headers: &Headers<'_, '_, '_>, clue: &mut Clue, wanted: Option<Addr>) -> bool {
     let reader = &headers.grounds.reader;
     let wanted_type = wanted.and_then(|w| reader.meta.type_at(w));
     let beside = clue.ty.and_then(|t| reader.meta.type_at(t));
@@ -165,9 +189,9 @@ fn weigh(headers: &Headers<'_, '_, '_>, clue: &mut Clue, wanted: Option<Addr>, o
         clue.evidence.push("its type stands beside it".into());
     }
     clue.ty = clue.ty.or(wanted);
-    if op == Op::Write && headers.writing(clue.map) == Some(true) {
+    if headers.writing(clue.map) == Some(true) {
         clue.weight = clue.weight.saturating_add(3);
-        clue.evidence.push("it is being written".into());
+        clue.evidence.push("its write flag is set".into());
     }
     true
 }

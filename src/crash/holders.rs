@@ -3,6 +3,7 @@
 //! map's address, or something that leads there.
 
 use crate::base::addr::Addr;
+use crate::base::addr::AddrRange;
 use crate::base::limits::MAX_REACH_OBJECT;
 use crate::crash::atwork::AtWork;
 use crate::crash::atwork::How;
@@ -43,6 +44,8 @@ pub(crate) struct Search<'c, 's, 'v, 'a> {
     grounds: &'c Grounds<'s, 'v, 'a>,
     map: Addr,
     variable: Option<(Addr, String)>,
+    /// Places on the way from there to the map.
+    way: Vec<AddrRange>,
     /// By entry: whether the function uses that variable.
     users: HashMap<Addr, bool>,
     slots: SlotReader<'s, 'v, 'a>,
@@ -67,6 +70,7 @@ impl<'c, 's, 'v, 'a> Search<'c, 's, 'v, 'a> {
             grounds,
             map: target.map,
             variable: target.variable,
+            way: target.way,
             users: HashMap::new(),
             slots: SlotReader::new(grounds.tables),
             iterator: iterator_size(grounds),
@@ -310,8 +314,16 @@ impl Search<'_, '_, '_, '_> {
         Some(local.name)
     }
 
-    /// Whether the small object that `addr` points into has a pointer to the map.
+    /// Whether a word is the map's address, or that of a place on the way to it.
+    fn is_near(&self, word: Addr) -> bool {
+        word == self.map || self.way.iter().any(|r| r.contains(word))
+    }
+
+    /// Whether `addr` is on the way to the map, or points into a small object from which one step leads there.
     fn leads(&mut self, addr: Addr) -> bool {
+        if self.is_near(addr) {
+            return true;
+        }
         let heap = self.grounds.reader.heap;
         let spans = heap.spans();
         let Some(object) = spans.object(addr) else {
@@ -323,17 +335,17 @@ impl Search<'_, '_, '_, '_> {
         let mut found = false;
         if object.size <= MAX_REACH_OBJECT && spans.state(&object) != Some(SlotState::Free) {
             let mem = self.grounds.reader.program.mem;
-            let map = self.map;
+            let near = &*self;
             let meta = self.grounds.reader.meta;
             let known = heap.pointer_words(meta, &object, &mut |at| {
-                found |= mem.read_addr(at).is_ok_and(|v| v == map);
+                found |= mem.read_addr(at).is_ok_and(|v| near.is_near(v));
             });
             if !known {
                 // Which of its words are pointers cannot be told: any may be.
                 let bytes = mem.bytes(object.start, object.size).unwrap_or_default();
                 let step = usize::from(mem.abi.ptr_size).max(1);
                 let mut words = bytes.chunks_exact(step);
-                found |= words.any(|w| mem.abi.uptr(w, 0) == Some(map.0));
+                found |= words.any(|w| mem.abi.uptr(w, 0).is_some_and(|v| near.is_near(Addr(v))));
             }
         }
         self.leads.insert(object.start, found);
@@ -346,7 +358,7 @@ fn in_map_code(touch: &Touch) -> String {
     match &touch.how {
         Some(How::Entry) => format!("an argument of {f}, which it is about to begin"),
         Some(How::Register) => format!("an argument of {f}, which it has just called"),
-        Some(How::Iterator) => format!("the iterator that was passed to {f}"),
+        Some(How::Passed) => format!("what the caller's code passes to {f}"),
         Some(How::Variable(name)) => format!("variable {name} of {f}"),
         Some(How::Slot) | None => format!("an argument of {f}"),
     }

@@ -9,8 +9,6 @@ pub enum Sign {
     ReadWrite,
     /// In `maps.Clone`.
     Clone,
-    /// A map grows until there is no memory.
-    OutOfMemory,
     /// Memory or registers are damaged, maps like everything else.
     Damage,
 }
@@ -45,9 +43,6 @@ pub struct KnownLibrary {
     pub reference: &'static str,
 }
 
-/// No later version is known to be good.
-const OPEN: (u32, u32) = (u32::MAX, u32::MAX);
-
 /// Defects of Go on Linux.
 pub const ISSUES: &[KnownIssue] = &[
     KnownIssue {
@@ -56,13 +51,6 @@ pub const ISSUES: &[KnownIssue] = &[
         issue: "golang/go#79186",
         sign: Sign::ReadWrite,
         symptom: "locks that do not keep a map's writes in order",
-    },
-    KnownIssue {
-        versions: ((24, 0), OPEN),
-        arches: &[],
-        issue: "golang/go#81299",
-        sign: Sign::OutOfMemory,
-        symptom: "endless growth when more than 896 keys have one hash",
     },
     KnownIssue {
         versions: ((21, 0), (21, 0)),
@@ -270,7 +258,6 @@ mod tests {
         assert!(!has("go1.25.5", "amd64", "golang/go#79186"));
         assert!(has("go1.23.1", "amd64", "golang/go#69110"));
         assert!(!has("go1.23.2", "amd64", "golang/go#69110"));
-        assert!(has("go1.27.3", "arm64", "golang/go#81299"));
     }
 
     #[test]

@@ -5,19 +5,19 @@
 use crate::base::addr::Addr;
 use crate::base::limits::MAX_MESSAGE;
 use crate::crash::atwork::AtWork;
-use crate::crash::atwork::Left;
 use crate::crash::atwork::THROWS;
 use crate::crash::ops::operation;
+use crate::crash::panics::read_panics;
 use crate::crash::signals::signal_words;
 use crate::maps::value::Values;
 use crate::runtime::funcnames::is_plumbing;
 use crate::runtime::goroutines::Dying;
 use crate::runtime::goroutines::Goroutine;
+use crate::runtime::goroutines::Panic;
 use crate::runtime::pclntab::Func;
 use crate::runtime::pclntab::PcTables;
 use crate::runtime::program::Program;
 use crate::runtime::unwind::Stack;
-use crate::types::graph::Kind;
 
 /// An access to memory that was not there.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -83,7 +83,7 @@ const MAP_MESSAGES: &[&str] = &[
 
 /// Messages that any code may bring about, and that are about a map if map code did. Source:
 /// `runtime/malloc.go`, `mheap.go`, `mem_linux.go`, `alg.go`, all versions.
-const MAP_IF_IN_MAP_CODE: &[&str] = &[
+pub(crate) const MAP_IF_IN_MAP_CODE: &[&str] = &[
     "out of memory",
     "runtime: out of memory",
     "runtime: cannot allocate memory",
@@ -135,14 +135,16 @@ pub struct Evidence<'e> {
     pub dying: Option<Dying>,
     /// The goroutine it was running.
     pub stopper: Option<&'e Goroutine>,
-    /// That goroutine's stack.
+    /// The stack that stopped the program: that goroutine's, or its thread's if it ran none.
     pub stack: Option<&'e Stack>,
+    /// The signal and system stack of its thread.
+    pub thread: Option<&'e Stack>,
     /// The map operation it was in.
     pub work: Option<&'e AtWork>,
     /// The function tables.
     pub tables: &'e PcTables<'e, 'e>,
-    /// Arguments of its panics that were not recovered, innermost first.
-    pub panics: &'e [Addr],
+    /// Its panics, innermost first.
+    pub panics: &'e [Panic],
     /// The signal in the core's notes.
     pub signal: Option<i32>,
     /// Whether values of the program may be shown.
@@ -180,52 +182,64 @@ pub fn read_ending(
                 || HELPERS.iter().any(|h| f.function.starts_with(h)))
     });
     let in_map_code = evidence.work.is_some();
-    let unknown_stack = evidence.stack.is_none_or(|s| s.frames.is_empty());
-    // A program may print such a line itself.
-    let threw = evidence.stack.is_none_or(|s| {
-        let mut names = s.frames.iter().map(|f| evidence.tables.name(&f.func));
-        s.frames.is_empty() || s.broken.is_some() || names.any(|n| THROWS.contains(&&*n))
-    });
-    let thrown = threw && dying.is_some_and(|d| d.throwing != 0);
-    if let Some(text) = fatal_in(evidence.backlog).filter(|_| thrown || dying.is_none()) {
+    let lost = |s: &Stack| s.frames.is_empty();
+    // A program may print such a line itself: only a stack that threw proves it. Where none can be had, the
+    // words that only map code has are still believed.
+    let threw = |text: &str| match (evidence.stack, dying) {
+        (Some(s), Some(d)) if d.throwing != 0 => {
+            let mut names = s.frames.iter().map(|f| evidence.tables.name(&f.func));
+            names.any(|n| THROWS.contains(&&*n)) || (lost(s) && is_map_message(text))
+        }
+        (Some(_), Some(_)) => false,
+        _ => is_map_message(text),
+    };
+    if let Some(text) = fatal_in(evidence.backlog).filter(|text| threw(text)) {
         out.source = Some("print-backlog");
         out.about_map = is_map_message(&text)
             || fault_in_map
             || (in_map_code && begins(&text, MAP_IF_IN_MAP_CODE));
         out.message = Some(text);
-    } else if dying.is_some() && !evidence.panics.is_empty() {
-        // The runtime prints the oldest first.
-        let texts: Vec<PanicText> = evidence
-            .panics
-            .iter()
-            .rev()
-            .map(|arg| panic_text(program, values, *arg, evidence.clear))
-            .collect();
-        out.source = Some("panic");
-        let says_map = texts.iter().any(|t| {
-            t.of_runtime
-                && (is_map_message(&t.full) || (in_map_code && begins(&t.full, MAP_IF_IN_MAP_CODE)))
-        });
-        let deferred = evidence
-            .work
-            .is_some_and(|w| w.left == Left::Panicked { deferred: true });
-        // Only map code says so; where its stack is there, map code must be on it.
-        out.about_map = (says_map && (in_map_code || unknown_stack)) || (fault_in_map && !deferred);
-        out.message = texts.first().map(|t| t.shown.clone());
-        out.panics = texts.into_iter().map(|t| t.shown).collect();
+    } else if dying.is_some() && evidence.panics.iter().any(|p| !p.recovered) {
+        read_panics(program, values, evidence, fault_in_map, &mut out);
     } else if let Some(signal) = evidence.signal {
-        out.source = Some("signal");
-        out.signal = Some(signal);
-        out.from_outside = matches!(signal, SIGQUIT | SIGABRT | SIGTRAP);
+        read_signal(evidence, signal, &mut out);
         out.about_map = fault_in_map;
-        out.message = Some(signal_words(signal));
     }
     out
+}
+
+/// The signal that ended the program: the one whose handler was called first, not the SIGABRT by which the
+/// runtime ends itself.
+fn read_signal(evidence: &Evidence<'_>, noted: i32, out: &mut Ending) {
+    // A goroutine in C has its stack end where it went there; its thread's goes on.
+    let stacks = [evidence.stack, evidence.thread];
+    let first = stacks.into_iter().flatten().find_map(|s| s.signals.last());
+    let signal = first.map_or(noted, |s| s.number);
+    out.source = Some("signal");
+    out.signal = Some(signal);
+    out.message = Some(signal_words(signal));
+    out.from_outside = match first {
+        Some(s) => s.code <= 0,
+        None => matches!(signal, SIGQUIT | SIGABRT | SIGTRAP),
+    };
+    if let Some(s) = first.filter(|s| s.code > 0 && FAULTS.contains(&s.number)) {
+        let function = evidence.tables.find(s.pc);
+        out.fault = Some(FaultAt {
+            addr: s.addr,
+            pc: s.pc,
+            function: function.map_or_else(
+                || "code that is not Go's".to_owned(),
+                |f| evidence.tables.name(&f).into_owned(),
+            ),
+        });
+    }
 }
 
 const SIGQUIT: i32 = 3;
 const SIGTRAP: i32 = 5;
 const SIGABRT: i32 = 6;
+/// SIGBUS and SIGSEGV: an address could not be had.
+const FAULTS: [i32; 2] = [7, 11];
 
 /// The function whose instruction faulted, where a fault became a panic or a throw and no function of the
 /// program has run since.
@@ -249,7 +263,7 @@ pub fn is_map_message(text: &str) -> bool {
     begins(text, MAP_MESSAGES)
 }
 
-fn begins(text: &str, starts: &[&str]) -> bool {
+pub(crate) fn begins(text: &str, starts: &[&str]) -> bool {
     let words = text
         .strip_prefix("fatal error: ")
         .or_else(|| text.strip_prefix("panic: "))
@@ -278,98 +292,6 @@ fn fatal_in(backlog: &str) -> Option<String> {
     let at = backlog.rfind("fatal error: ")?;
     let line = backlog.get(at..)?.lines().next()?;
     Some(line.chars().take(MAX_MESSAGE).collect())
-}
-
-/// `panic: ` and the value as the runtime would print it, redacted or not.
-struct PanicText {
-    /// All of it; only looked at, never shown.
-    full: String,
-    /// What may be shown.
-    shown: String,
-    /// It is an error of the runtime, not a value of the program.
-    of_runtime: bool,
-}
-
-impl PanicText {
-    fn open(text: String) -> PanicText {
-        PanicText {
-            full: text.clone(),
-            shown: text,
-            of_runtime: true,
-        }
-    }
-}
-
-/// Reads the value of a panic. Before it prints, the runtime replaces an error by its text
-/// (`runtime/panic.go`, `preprintpanics`, all versions), so the runtime's own errors mostly stand
-/// there as strings. Text that is not the runtime's is shown only where values may be.
-fn panic_text(
-    program: &Program<'_, '_>,
-    values: &Values<'_, '_>,
-    arg: Addr,
-    clear: bool,
-) -> PanicText {
-    let word = program.mem.abi.word();
-    let unreadable = || PanicText::open("panic (its value cannot be read)".into());
-    let Some(any) = program.type_named("interface {}") else {
-        return unreadable();
-    };
-    let (Ok(bytes), Ok(first)) = (
-        program.mem.bytes(arg, word.saturating_mul(2)),
-        program.mem.read_addr(arg),
-    ) else {
-        return unreadable();
-    };
-    if first.is_nil() {
-        return PanicText::open("panic: nil".into());
-    }
-    let Some(dynamic) = values.meta.dynamic(first, true) else {
-        return unreadable();
-    };
-    let name = &program.graph.declared(dynamic.ty).name;
-    let prefix = match &**name {
-        "runtime.errorString" | "runtime.errorAddressString" | "runtime.boundsError" => {
-            "runtime error: "
-        }
-        _ => "",
-    };
-    let text = match plain_string(program, values, arg) {
-        Some(s) => s,
-        None => values.text(any, &bytes, MAX_MESSAGE),
-    };
-    let full = format!("panic: {prefix}{text}");
-    // Before it prints, the runtime has put a string in the place of its own errors.
-    let typed = name.trim_start_matches('*');
-    let of_runtime = typed.starts_with("runtime.") || typed.starts_with("internal/");
-    let like_runtime = full.starts_with("panic: runtime error: ") || is_map_message(&full);
-    let of_runtime = of_runtime || like_runtime;
-    let shown = if of_runtime || clear {
-        full.clone()
-    } else {
-        format!("panic: a value of type {name} (shown with --values clear)")
-    };
-    PanicText {
-        full,
-        shown,
-        of_runtime,
-    }
-}
-
-/// The string an error of the runtime consists of, or begins with.
-fn plain_string(program: &Program<'_, '_>, values: &Values<'_, '_>, arg: Addr) -> Option<String> {
-    let first = program.mem.read_addr(arg).ok()?;
-    let data = program
-        .mem
-        .read_addr(arg.checked_add(program.mem.abi.word())?)
-        .ok()?;
-    let dynamic = values.meta.dynamic(first, true)?;
-    let view = program.view(data, dynamic.ty);
-    let text = match &view.kind().kind {
-        Kind::String => view,
-        Kind::Struct { .. } => view.field("msg")?,
-        _ => return None,
-    };
-    text.string(MAX_MESSAGE as u64).ok()
 }
 
 #[cfg(test)]

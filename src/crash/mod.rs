@@ -11,5 +11,6 @@ mod holders;
 pub mod known;
 pub mod message;
 pub mod ops;
+mod panics;
 pub mod parties;
 pub mod signals;

@@ -3,6 +3,7 @@
 //! address, and who has something that leads to it; and for every goroutine the map operation it is in.
 
 use crate::base::addr::Addr;
+use crate::base::addr::AddrRange;
 use crate::base::limits::MAX_PARTIES;
 use crate::base::progress::Progress;
 use crate::crash::atwork::AtWork;
@@ -105,6 +106,8 @@ pub struct Target {
     pub map: Addr,
     /// The word of a package variable from which the way to it begins, and that variable's name.
     pub variable: Option<(Addr, String)>,
+    /// The places on that way.
+    pub way: Vec<AddrRange>,
 }
 
 /// Looks at all goroutines. `target`: whose parties are wanted; `stopper`: who is none of them.

@@ -9,6 +9,9 @@ use crate::types::graph::TypeId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// Places on the way to one map that are of use.
+const MAX_WAY: usize = 64;
+
 /// A place in the process from which the search goes on.
 #[derive(Clone, Copy, Debug)]
 pub struct Node {
@@ -327,6 +330,16 @@ pub struct Found {
 }
 
 impl Found {
+    /// The nodes above one, nearest first, roots left out.
+    pub fn way(&self, node: u32) -> impl Iterator<Item = &Node> {
+        let above = move |n: &&Node| self.nodes.get(usize::try_from(n.parent).ok()?);
+        let first = usize::try_from(node).ok().and_then(|i| self.nodes.get(i));
+        std::iter::successors(first, above)
+            .skip(1)
+            .take(MAX_WAY)
+            .filter(|n| !matches!(n.via, Via::Variable(_) | Via::Root(_)))
+    }
+
     /// The package variable from which the way to a node begins, by number, and the bytes from its start to
     /// the word that leads on.
     pub fn variable_of(&self, node: u32) -> Option<(u32, u64)> {

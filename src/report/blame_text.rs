@@ -275,7 +275,8 @@ fn write_cause(out: &mut dyn Write, blame: &Blame, style: Style) -> io::Result<(
         .evidence
         .iter()
         .map(|e| {
-            if e.speaks_for {
+            let after = cause.evidence.first().is_some_and(|first| first.speaks_for);
+            if e.speaks_for || !after {
                 e.what.clone()
             } else {
                 format!("but {}", e.what)
@@ -322,11 +323,15 @@ fn write_gc(out: &mut dyn Write, gc: &GcInfo, style: Style) -> io::Result<()> {
             .first()
             .map(|p| format!("last pause {}", duration(*p))),
     );
-    parts.extend(gc.uptime.map(|t| format!("up {}", duration(t))));
+    // The clock of a process that sleeps stands still.
+    let up = gc
+        .uptime
+        .map(|t| format!("last active {} after its start", duration(t)));
+    parts.extend(up);
     if parts.is_empty() {
         return Ok(());
     }
-    let mut lines = vec![style.fit(&parts.join(", "), BODY)];
+    let mut lines = wrap(&parts.join(", "), BODY);
     if style.verbose {
         lines.extend(gc.trace.iter().cloned());
     }

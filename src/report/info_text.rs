@@ -198,6 +198,7 @@ pub fn write_crash(out: &mut dyn Write, crash: &CrashInfo) -> io::Result<()> {
         CrashKind::Map => "in map code".to_owned(),
         CrashKind::Other => "not about a map".to_owned(),
         CrashKind::Hang => "a goroutine never comes back from a map".to_owned(),
+        CrashKind::Unknown => "what it was about is not known".to_owned(),
         CrashKind::None => "none: the process was dumped alive".to_owned(),
     };
     let kind = match &crash.map_function {

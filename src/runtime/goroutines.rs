@@ -141,6 +141,33 @@ pub struct Goroutine {
     pub waitsince: u64,
 }
 
+impl Goroutine {
+    /// What stands for the goroutine of a thread that runs none.
+    pub(crate) fn nobody() -> Goroutine {
+        Goroutine {
+            addr: Addr::NIL,
+            id: 0,
+            status: Status::Running,
+            wait_reason: 0,
+            stack: AddrRange::default(),
+            sched: Saved::default(),
+            ctxt: Addr::NIL,
+            syscall: Saved::default(),
+            m: Addr::NIL,
+            gopc: Addr::NIL,
+            startpc: Addr::NIL,
+            parent: None,
+            waiting: Addr::NIL,
+            locked: false,
+            panic: Addr::NIL,
+            signal: 0,
+            sigpc: Addr::NIL,
+            fault: Addr::NIL,
+            waitsince: 0,
+        }
+    }
+}
+
 /// A thread as the scheduler knows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
@@ -162,6 +189,15 @@ pub struct Machine {
     pub in_c: bool,
     /// The Go code that called into the vDSO; nil outside of such a call.
     pub vdso: Saved,
+}
+
+/// A panic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Panic {
+    /// Address of the `any` that was the argument of `panic`.
+    pub arg: Addr,
+    /// A deferred function has recovered it, and has not returned yet.
+    pub recovered: bool,
 }
 
 /// The thread that stopped the program.
@@ -198,9 +234,8 @@ impl Goroutines {
             .filter(|r| matches!(g.status, Status::Waiting | Status::Leaked) && !r.is_empty())
     }
 
-    /// The addresses of the values of a goroutine's panics that were not recovered (each an `any`),
-    /// innermost first. Source: `runtime/runtime2.go`, `_panic`, all versions.
-    pub fn panics_of(&self, program: &Program<'_, '_>, g: &Goroutine) -> Vec<Addr> {
+    /// A goroutine's panics, innermost first. Source: `runtime/runtime2.go`, `_panic`, all versions.
+    pub fn panics_of(&self, program: &Program<'_, '_>, g: &Goroutine) -> Vec<Panic> {
         let mut out = Vec::new();
         let Some(bound) = PANIC.bind(program) else {
             return out;
@@ -211,8 +246,11 @@ impl Goroutines {
                 break;
             };
             let flag = |name| record.uint(name).unwrap_or(1) != 0;
-            if !flag("goexit") && !flag("recovered") {
-                out.extend(bound.off("arg").and_then(|off| at.checked_add(off)));
+            if !flag("goexit")
+                && let Some(arg) = bound.off("arg").and_then(|off| at.checked_add(off))
+            {
+                let recovered = flag("recovered");
+                out.push(Panic { arg, recovered });
             }
             at = record.uint("link").map_or(Addr::NIL, Addr);
         }

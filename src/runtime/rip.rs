@@ -1,12 +1,19 @@
-//! Which variables a function of amd64 names in its code.
-//! In: machine code and its address. Out: every address it refers to relative to the program counter.
+//! What machine code of amd64 says by itself.
+//! In: a function's code and its address. Out: every address it refers to relative to the program counter; and
+//! what the code in front of a call leaves in the registers, as far as that can be known afterwards.
 //! The only user of iced-x86.
 
 use crate::base::addr::Addr;
 use iced_x86::Decoder;
 use iced_x86::DecoderOptions;
+use iced_x86::FlowControl;
+use iced_x86::Instruction;
 use iced_x86::MemorySize;
 use iced_x86::Mnemonic;
+use iced_x86::OpKind;
+use iced_x86::Register;
+use std::collections::HashMap;
+use std::collections::HashSet;
 
 /// A reference of an instruction to memory.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -49,9 +56,309 @@ pub(crate) fn references(code: &[u8], at: Addr) -> Vec<Reference> {
         .collect()
 }
 
+/// The general registers by the machine's own numbers: rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8 to r15.
+pub(crate) type Known = [Option<u64>; 16];
+/// Number of rax.
+pub(crate) const RAX: usize = 0;
+/// Number of rbx.
+pub(crate) const RBX: usize = 3;
+/// Number of rsp.
+const RSP: usize = 4;
+
+/// A call that a function is waiting in.
+pub(crate) struct Waiting<'w> {
+    /// The function's code, from its first instruction on.
+    pub(crate) code: &'w [u8],
+    /// Where it lies.
+    pub(crate) entry: Addr,
+    /// Where the call returns to.
+    pub(crate) ret: Addr,
+    /// The stack pointer now, and at the first instruction.
+    pub(crate) sp: (Addr, Addr),
+    /// The registers at the first instruction, as far as they are known.
+    pub(crate) at_entry: Known,
+    /// Reads a word of the process.
+    pub(crate) word: &'w dyn Fn(Addr) -> Option<u64>,
+}
+
+impl Waiting<'_> {
+    /// The registers at the call, as far as every way there agrees; behind a call, and at the head of a loop,
+    /// nothing is known but the stack pointer. Memory is read as it is now: the frame of a function that
+    /// waits does not change, and other memory is what the caller of this must check.
+    pub(crate) fn registers(&self) -> Known {
+        let mut decoder = Decoder::with_ip(64, self.code, self.entry.0, DecoderOptions::NONE);
+        let all: Vec<Instruction> = decoder.iter().take_while(|i| i.ip() < self.ret.0).collect();
+        let jump = |i: &Instruction| {
+            let jumps = matches!(i.op0_kind(), OpKind::NearBranch64) && !is_call(i);
+            jumps.then(|| i.near_branch_target())
+        };
+        let heads: HashSet<u64> = all
+            .iter()
+            .filter_map(|i| jump(i).filter(|to| *to <= i.ip() && *to != self.entry.0))
+            .collect();
+        // What is known where a jump forward arrives.
+        let mut arriving: HashMap<u64, Known> = HashMap::new();
+        let mut at = State {
+            known: self.at_entry,
+            from: [None; 16],
+        };
+        at.set(RSP, Some(self.sp.1.0));
+        // The code before does not run on to here.
+        let mut cut = false;
+        for i in &all {
+            match arriving.get(&i.ip()) {
+                Some(other) if cut => at = State::of(*other),
+                Some(other) => at.meet(other),
+                None if cut => at = self.nothing(),
+                None => {}
+            }
+            cut = false;
+            if i.is_invalid() || heads.contains(&i.ip()) {
+                at = self.nothing();
+            }
+            if i.next_ip() == self.ret.0 {
+                return at.known;
+            }
+            if let Some(to) = jump(i) {
+                arriving
+                    .entry(to)
+                    .and_modify(|known| {
+                        let mut both = State::of(*known);
+                        both.meet(&at.known);
+                        *known = both.known;
+                    })
+                    .or_insert(at.known);
+            }
+            match i.flow_control() {
+                FlowControl::UnconditionalBranch
+                | FlowControl::IndirectBranch
+                | FlowControl::Return => cut = true,
+                FlowControl::ConditionalBranch => {}
+                _ if is_call(i) => at = self.nothing(),
+                _ => self.step(i, &mut at),
+            }
+        }
+        [None; 16]
+    }
+
+    fn nothing(&self) -> State {
+        let mut out = State::of([None; 16]);
+        out.set(RSP, Some(self.sp.0.0));
+        out
+    }
+
+    fn step(&self, i: &Instruction, at: &mut State) {
+        // A store takes the ground from what was loaded there before.
+        if i.op0_kind() == OpKind::Memory {
+            at.stored(self.address(i, &at.known));
+        }
+        let to = (i.op0_kind() == OpKind::Register && i.op0_register().is_gpr())
+            .then(|| i.op0_register());
+        let value = match (i.mnemonic(), i.op1_kind()) {
+            (Mnemonic::Cmp | Mnemonic::Test | Mnemonic::Nop, _) => return,
+            (Mnemonic::Xadd | Mnemonic::Cmpxchg | Mnemonic::Xchg, OpKind::Register) => {
+                at.set(i.op1_register().full_register().number(), None);
+                at.set(
+                    RAX,
+                    at.get(RAX).filter(|_| i.mnemonic() != Mnemonic::Cmpxchg),
+                );
+                None
+            }
+            (Mnemonic::Push, _) => {
+                return at.set(RSP, at.get(RSP).and_then(|s| s.checked_sub(8)));
+            }
+            (Mnemonic::Sub | Mnemonic::Add, _) if to == Some(Register::RSP) => {
+                let by = matches!(
+                    i.op1_kind(),
+                    OpKind::Immediate8to64 | OpKind::Immediate32to64
+                )
+                .then(|| i.immediate(1));
+                let moved = at.get(RSP).zip(by).map(|(s, by)| match i.mnemonic() {
+                    Mnemonic::Sub => s.wrapping_sub(by),
+                    _ => s.wrapping_add(by),
+                });
+                return at.set(RSP, moved);
+            }
+            (Mnemonic::Mov, OpKind::Register) => {
+                let r = i.op1_register();
+                r.is_gpr64().then(|| at.get(r.number())).flatten()
+            }
+            (Mnemonic::Mov, OpKind::Memory) => {
+                let source = self
+                    .address(i, &at.known)
+                    .filter(|_| i.memory_size().size() == 8);
+                if let Some(to) = to.filter(|t| t.is_gpr64()) {
+                    at.set(to.number(), source.and_then(|a| (self.word)(Addr(a))));
+                    if let Some(from) = at.from.get_mut(to.number()) {
+                        *from = source;
+                    }
+                    return;
+                }
+                None
+            }
+            (Mnemonic::Lea, _) => self.address(i, &at.known),
+            (Mnemonic::Xor, OpKind::Register) if i.op0_register() == i.op1_register() => Some(0),
+            (
+                Mnemonic::Mov
+                | Mnemonic::Movzx
+                | Mnemonic::Movsx
+                | Mnemonic::Movsxd
+                | Mnemonic::Add
+                | Mnemonic::Sub
+                | Mnemonic::And
+                | Mnemonic::Or
+                | Mnemonic::Xor
+                | Mnemonic::Shl
+                | Mnemonic::Shr
+                | Mnemonic::Sar
+                | Mnemonic::Inc
+                | Mnemonic::Dec
+                | Mnemonic::Neg
+                | Mnemonic::Not
+                | Mnemonic::Movups
+                | Mnemonic::Movdqu
+                | Mnemonic::Movsd
+                | Mnemonic::Movss
+                | Mnemonic::Xorps
+                | Mnemonic::Pop,
+                _,
+            ) => None,
+            // Whatever else it is may write to registers that it does not name.
+            _ => {
+                *at = self.nothing();
+                return;
+            }
+        };
+        if let Some(to) = to {
+            at.set(to.full_register().number(), value);
+        }
+    }
+
+    /// The address of an instruction's operand in memory.
+    fn address(&self, i: &Instruction, known: &Known) -> Option<u64> {
+        if i.is_ip_rel_memory_operand() {
+            return Some(i.ip_rel_memory_address());
+        }
+        if i.memory_index() != Register::None || i.segment_prefix() != Register::None {
+            return None;
+        }
+        let base = i.memory_base();
+        let base = base.is_gpr64().then(|| known.get(base.number()))?;
+        Some(
+            base.copied()
+                .flatten()?
+                .wrapping_add(i.memory_displacement64()),
+        )
+    }
+}
+
+/// What is known at a place in the code.
+struct State {
+    known: Known,
+    /// By register: the address its value was loaded from.
+    from: Known,
+}
+
+impl State {
+    fn of(known: Known) -> State {
+        State {
+            known,
+            from: [None; 16],
+        }
+    }
+
+    fn get(&self, register: usize) -> Option<u64> {
+        self.known.get(register).copied().flatten()
+    }
+
+    fn set(&mut self, register: usize, value: Option<u64>) {
+        if let (Some(k), Some(f)) = (self.known.get_mut(register), self.from.get_mut(register)) {
+            (*k, *f) = (value, None);
+        }
+    }
+
+    /// Keeps what holds on another way as well.
+    fn meet(&mut self, other: &Known) {
+        for (mine, theirs) in self.known.iter_mut().zip(other) {
+            *mine = mine.filter(|m| *theirs == Some(*m));
+        }
+    }
+
+    /// Something was stored at an address, or who knows where.
+    fn stored(&mut self, at: Option<u64>) {
+        for (known, from) in self.known.iter_mut().zip(&self.from) {
+            if from.is_some() && (at.is_none() || *from == at) {
+                *known = None;
+            }
+        }
+    }
+}
+
+fn is_call(i: &Instruction) -> bool {
+    matches!(
+        i.flow_control(),
+        FlowControl::Call | FlowControl::IndirectCall | FlowControl::Interrupt
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The registers in front of a call at the end of `code`, which lies at 0x1000 with a frame of 32 bytes.
+    fn before(code: &[u8], at_entry: Known) -> Known {
+        let mut all = code.to_vec();
+        all.extend([0xe8, 0, 0, 0, 0]); // call
+        let ret = Addr(0x1000 + all.len() as u64);
+        Waiting {
+            code: &all,
+            entry: Addr(0x1000),
+            ret,
+            sp: (Addr(0x7000), Addr(0x7020)),
+            at_entry,
+            // Every word is its own address and one.
+            word: &|a| Some(a.0 + 1),
+        }
+        .registers()
+    }
+
+    #[test]
+    fn what_straight_code_loads_is_known_at_the_call() {
+        // sub rsp, 0x20; mov rbx, [rsp+8]; lea rax, [rip+0x10]
+        let code = [
+            0x48, 0x83, 0xec, 0x20, 0x48, 0x8b, 0x5c, 0x24, 8, 0x48, 0x8d, 0x05, 0x10, 0, 0, 0,
+        ];
+        let known = before(&code, [None; 16]);
+        assert_eq!(known[RBX], Some(0x7009));
+        assert_eq!(known[RAX], Some(0x1020));
+        // mov rbx, [rax+0x10], with rax as it came
+        let mut entry = [None; 16];
+        entry[RAX] = Some(0x5000);
+        assert_eq!(before(&[0x48, 0x8b, 0x58, 0x10], entry)[RBX], Some(0x5011));
+        assert_eq!(before(&[0x48, 0x8b, 0x58, 0x10], [None; 16])[RBX], None);
+    }
+
+    #[test]
+    fn behind_a_call_a_join_and_a_store_nothing_is_taken_for_known() {
+        let mut entry = [None; 16];
+        entry[RBX] = Some(5);
+        assert_eq!(before(&[0xe8, 0, 0, 0, 0], entry)[RBX], None); // call
+        assert_eq!(before(&[0x90, 0x74, 0xfd], entry)[RBX], Some(5)); // je to the entry
+        assert_eq!(before(&[0x90, 0x90, 0x74, 0xfd], entry)[RBX], None); // je to the second nop: a loop
+        assert_eq!(before(&[0x74, 0x70, 0x90], entry)[RBX], Some(5)); // je to somewhere else
+        // je over mov ebx, 7: two ways that do not agree; je over nop: two that do.
+        assert_eq!(
+            before(&[0x74, 0x05, 0xbb, 7, 0, 0, 0, 0x90], entry)[RBX],
+            None
+        );
+        assert_eq!(before(&[0x74, 0x01, 0x90, 0x90], entry)[RBX], Some(5));
+        assert_eq!(before(&[0x0f, 0xa2], entry)[RBX], None); // cpuid
+        // sub rsp, 32; mov rbx, [rsp+8]; mov [rsp+8], rcx
+        let code = [
+            0x48, 0x83, 0xec, 0x20, 0x48, 0x8b, 0x5c, 0x24, 8, 0x48, 0x89, 0x4c, 0x24, 8,
+        ];
+        assert_eq!(before(&code, entry)[RBX], None);
+    }
 
     #[test]
     fn reads_writes_and_addresses_are_told_apart() {

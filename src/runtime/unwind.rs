@@ -115,6 +115,19 @@ fn lookup(pc: Addr, exact: bool) -> Addr {
     }
 }
 
+/// A signal that was delivered: what the kernel told the handler.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Signal {
+    /// Its number.
+    pub number: i32,
+    /// `si_code`: above 0 the kernel's own doing, else somebody sent it.
+    pub code: i32,
+    /// `si_addr`: of a fault, the address that could not be had.
+    pub addr: Addr,
+    /// What it interrupted.
+    pub pc: Addr,
+}
+
 /// A goroutine's stack, innermost frame first.
 #[derive(Clone, Debug, Default)]
 pub struct Stack {
@@ -122,6 +135,8 @@ pub struct Stack {
     pub frames: Vec<Frame>,
     /// Registers of exact frames.
     pub regs: Vec<Regs>,
+    /// The signals whose handlers are on it, the last one first.
+    pub signals: Vec<Signal>,
     /// Why it ends before its outermost function; `None` when it was unwound to its end.
     pub broken: Option<Broken>,
 }
@@ -250,6 +265,21 @@ impl<'u, 'v, 'a> Unwinder<'u, 'v, 'a> {
     /// The function tables.
     pub fn tables(&self) -> &'u PcTables<'v, 'a> {
         self.tables
+    }
+
+    /// The stack of a thread that runs no goroutine: its signal and its system stack.
+    pub fn unwind_thread(&self, m: &Machine) -> Stack {
+        let nobody = Goroutine::nobody();
+        let mut walk = Walk {
+            u: self,
+            g: &nobody,
+            m: Some(m),
+            out: Stack::default(),
+            switches: 0,
+            on_own: false,
+        };
+        walk.out.broken = walk.run().err();
+        walk.out
     }
 
     /// The stack of a goroutine.
@@ -476,6 +506,19 @@ impl Walk<'_, '_, '_, '_> {
             .ok_or(Broken::NotGo(pc))
     }
 
+    fn siginfo(&self, context: Addr, pc: Addr) -> Option<Signal> {
+        let mem = self.u.tables.memory();
+        let bytes = mem
+            .bytes(context.checked_add(SIGINFO)?, SIGINFO_SIZE)
+            .ok()?;
+        Some(Signal {
+            number: mem.abi.u32(&bytes, 0)?.cast_signed(),
+            code: mem.abi.u32(&bytes, 8)?.cast_signed(),
+            addr: Addr(mem.abi.u64(&bytes, 16)?),
+            pc,
+        })
+    }
+
     /// What a signal interrupted: `sigtramp`'s frame ends where the kernel put the `ucontext`.
     fn interrupted(&mut self, context: Addr) -> Result<At, Broken> {
         let mem = self.u.tables.memory();
@@ -483,11 +526,19 @@ impl Walk<'_, '_, '_, '_> {
             .bytes(context, UCONTEXT_SIZE)
             .map_err(Broken::Unreadable)?;
         let regs = ucontext_regs(mem.abi, &bytes).ok_or(Broken::NoFrame(context))?;
+        if let Some(signal) = self.siginfo(context, regs.pc) {
+            self.out.signals.push(signal);
+        }
         let at = self.at_regs(regs);
         self.switch(at).ok_or(Broken::OffStack(at.sp))
     }
 }
 
+/// Bytes of a whole `ucontext`, behind which the kernel puts the `siginfo`. Source: the kernel's
+/// `arch/x86/include/asm/sigframe.h`, `rt_sigframe`, and `include/uapi/asm-generic/ucontext.h`.
+const SIGINFO: u64 = 304;
+/// Bytes of a `siginfo` that are read: number, errno, code, address.
+const SIGINFO_SIZE: u64 = 24;
 /// Bytes of a `ucontext` up to rip.
 const UCONTEXT_SIZE: u64 = 176;
 /// Where its general registers begin.

@@ -6,11 +6,13 @@ use crate::base::addr::Addr;
 use crate::base::progress::Progress;
 use crate::crash::atwork::AtWork;
 use crate::crash::atwork::How;
+use crate::crash::atwork::Left;
 use crate::crash::atwork::Touch;
 use crate::crash::atwork::at_work;
 use crate::crash::class::Facts;
 use crate::crash::class::Second;
 use crate::crash::class::classify;
+use crate::crash::clock::GcInfo;
 use crate::crash::clock::latest;
 use crate::crash::clock::read_gc;
 use crate::crash::clues::Headers;
@@ -18,8 +20,10 @@ use crate::crash::clues::clues;
 use crate::crash::known;
 use crate::crash::message::Ending;
 use crate::crash::message::Evidence;
+use crate::crash::message::is_map_message;
 use crate::crash::message::read_backlog;
 use crate::crash::message::read_ending;
+use crate::crash::ops::Op;
 use crate::crash::parties::Around;
 use crate::crash::parties::Party;
 use crate::crash::parties::Target;
@@ -43,6 +47,7 @@ use crate::survey::owners::Owners;
 use crate::survey::request::Request;
 use crate::survey::request::ValueMode;
 use crate::survey::result::MapRow;
+use crate::survey::result::Match;
 use crate::survey::session::Session;
 use crate::types::graph::TypeId;
 
@@ -82,12 +87,25 @@ pub(crate) fn ending(s: &Session<'_, '_>, req: &Request) -> CrashInfo {
     info(s, &read, stopper.as_ref())
 }
 
+/// The stack of the thread that stopped the program, whatever goroutine it ran.
+fn thread_stack(s: &Session<'_, '_>) -> Option<Stack> {
+    let goroutines = s.goroutines.as_ref()?;
+    let dying = s.dying?;
+    let m = goroutines
+        .machines
+        .iter()
+        .find(|m| m.tid == u64::from(dying.tid))?;
+    let machine = s.reader.program.machine;
+    Some(Unwinder::new(s.tables, goroutines, s.threads, machine).unwind_thread(m))
+}
+
 fn read(
     s: &Session<'_, '_>,
     req: &Request,
     stopper: Option<&Stopper<'_>>,
     backlog: &str,
 ) -> Ending {
+    let thread = thread_stack(s);
     let panics = stopper
         .zip(s.goroutines.as_ref())
         .map(|(st, gs)| gs.panics_of(&s.reader.program, st.g))
@@ -95,7 +113,8 @@ fn read(
     let evidence = Evidence {
         dying: s.dying,
         stopper: stopper.map(|s| s.g),
-        stack: stopper.map(|s| &s.stack),
+        stack: stopper.map(|s| &s.stack).or(thread.as_ref()),
+        thread: thread.as_ref(),
         work: stopper.and_then(|s| s.work.as_ref()),
         tables: s.tables,
         panics: &panics,
@@ -115,6 +134,8 @@ fn info(s: &Session<'_, '_>, ending: &Ending, stopper: Option<&Stopper<'_>>) -> 
         kind: match (ending.crashed, ending.about_map) {
             (false, _) => CrashKind::None,
             (true, true) => CrashKind::Map,
+            // Without goroutines and threads a signal is all there is, and it says nothing.
+            (true, false) if s.dying.is_none() && s.goroutines_lost() => CrashKind::Unknown,
             (true, false) => CrashKind::Other,
         },
         message: ending.message.clone().filter(|_| ending.crashed),
@@ -179,7 +200,7 @@ pub(crate) fn look(
     let mut touch = stopped_by
         .as_ref()
         .filter(|_| out.kind == CrashKind::Map)
-        .and_then(|st| touched(st, &ending));
+        .and_then(|st| touched(st, &ending, &headers));
     let mut owner = touch
         .as_ref()
         .and_then(|t| owners.of(t.map?, out.goroutine));
@@ -187,17 +208,10 @@ pub(crate) fn look(
         Some(Target {
             map: map?,
             variable: owner.as_ref().and_then(|o| o.variable.clone()),
+            way: owner.as_ref().map(|o| o.way.clone()).unwrap_or_default(),
         })
     };
-    // Where no frame says which map, and only one may be it, the others are looked for as if it were.
-    let mut maybe = match (&touch, &stopped_by, out.kind) {
-        (None, Some(st), CrashKind::Map) => candidates(s, &owners, &headers, st),
-        _ => Vec::new(),
-    };
-    let map = touch.as_ref().and_then(|t| t.map).or(match &maybe[..] {
-        [only] => Some(only.addr),
-        _ => None,
-    });
+    let map = touch.as_ref().and_then(|t| t.map);
     let stopper_id = out.goroutine.filter(|_| map.is_some());
     let mut around = look_around(&grounds, target(map, &owner), stopper_id, progress);
     if !out.kind.about_map()
@@ -212,17 +226,18 @@ pub(crate) fn look(
             let m = goroutines.and_then(|gs| gs.machine_of(st.g));
             out.thread = m.and_then(|m| u32::try_from(m.tid).ok());
             describe(s, &mut out, st);
-            touch = touched(st, &ending);
-            if touch.is_none() {
-                maybe = candidates(s, &owners, &headers, st);
-            }
+            touch = touched(st, &ending, &headers);
         }
         owner = owners.of(endless, Some(id));
         around = look_around(&grounds, target(Some(endless), &owner), Some(id), progress);
     }
     let mut blame = Blame {
         totals: around.totals,
-        gc: read_gc(program, &backlog),
+        // Of another build, every variable is somewhere else.
+        gc: match s.process.matched {
+            Match::Mismatch => GcInfo::default(),
+            Match::Yes | Match::Unverified => read_gc(program, &backlog),
+        },
         gaps: gaps(s, &around),
         ..Blame::default()
     };
@@ -236,8 +251,14 @@ pub(crate) fn look(
             owner: owner.map(|o| o.path).unwrap_or_default(),
             ..map_known(s, &headers, addr, ty, vec![said_by(&touch)])
         });
-    } else {
-        blame.candidates = maybe;
+        if let Some(map) = blame.map.as_mut().filter(|_| touch.trie) {
+            // It has no header of the map's kind.
+            (map.len, map.writing, map.ty) = (None, None, "sync.Map".to_owned());
+        }
+    } else if out.kind.about_map()
+        && let Some(st) = &stopped_by
+    {
+        blame.candidates = candidates(s, &owners, &headers, st, &around);
     }
     let now = latest(program);
     blame.parties = around
@@ -272,10 +293,12 @@ fn type_name(s: &Session<'_, '_>, ty: Option<TypeId>) -> String {
 }
 
 /// The innermost map function that says which map it works on; or a nil map, where the message says so.
-fn touched(st: &Stopper<'_>, ending: &Ending) -> Option<Touch> {
+fn touched(st: &Stopper<'_>, ending: &Ending, headers: &Headers<'_, '_, '_>) -> Option<Touch> {
     let work = st.work.as_ref()?;
+    // What the code passes is read again from memory that may have changed since.
+    let holds = |t: &&Touch| t.how != Some(How::Passed) || t.map.is_some_and(|m| headers.is(m));
     let nil = ending.panics.iter().any(|p| p.contains(NIL_MAP));
-    work.innermost().cloned().or_else(|| {
+    work.innermost().filter(holds).cloned().or_else(|| {
         let call = work.touches.last().filter(|_| nil)?;
         Some(Touch {
             map: Some(Addr::NIL),
@@ -292,7 +315,7 @@ fn said_by(touch: &Touch) -> String {
         Some(How::Variable(name)) => format!("variable {name} of {f}"),
         Some(How::Entry) => format!("an argument of {f}, which had not begun"),
         Some(How::Register) => format!("an argument of {f}, still in its register"),
-        Some(How::Iterator) => format!("the iterator that was passed to {f}"),
+        Some(How::Passed) => format!("what the caller's code passes to {f}"),
         Some(How::Slot) => format!("an argument of {f}, which is live there"),
         None => "the message: nothing but a nil map brings it about".to_owned(),
     }
@@ -326,12 +349,19 @@ fn candidates(
     owners: &Owners<'_, '_, '_>,
     headers: &Headers<'_, '_, '_>,
     stopper: &Stopper<'_>,
+    around: &Around,
 ) -> Vec<MapAtCrash> {
     let Some(work) = &stopper.work else {
         return Vec::new();
     };
     let slots = SlotReader::new(s.tables).read(&stopper.stack, stopper.g.stack);
-    let mut all = clues(headers, &stopper.stack, &slots, work);
+    let writers: Vec<(u64, &AtWork)> = around
+        .works
+        .iter()
+        .filter(|(id, w)| *id != stopper.g.id && w.left == Left::No && w.op() == Op::Write)
+        .map(|(id, w)| (*id, w))
+        .collect();
+    let mut all = clues(headers, &stopper.stack, &slots, work, &writers);
     all.truncate(MAX_CANDIDATES);
     all.into_iter()
         .map(|c| {
@@ -409,6 +439,11 @@ pub(crate) fn judge(s: &Session<'_, '_>, crash: &mut CrashInfo, around: &Around,
         rows.iter()
             .find(|r| r.addr == m.addr && r.kind != "syncmap")
     });
+    let message = crash
+        .panics
+        .iter()
+        .find(|p| is_map_message(p))
+        .or(crash.message.as_ref());
     let errors = row.and_then(|r| r.verdict.as_ref()).map(|v| {
         let errors = v.findings.iter();
         errors
@@ -427,7 +462,8 @@ pub(crate) fn judge(s: &Session<'_, '_>, crash: &mut CrashInfo, around: &Around,
     let issues = known::issues(&s.process.go, s.process.arch);
     let libraries = known::libraries(&s.modinfo, &s.process.go);
     blame.cause = Some(classify(&Facts {
-        message: crash.message.as_deref().unwrap_or_default(),
+        message: message.map(String::as_str).unwrap_or_default(),
+        map_known: blame.map.is_some(),
         op: work.map(|(_, w)| w.op()),
         faulted: crash.fault.is_some(),
         hangs: kind == CrashKind::Hang,

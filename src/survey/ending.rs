@@ -110,6 +110,8 @@ pub enum CrashKind {
     Other,
     /// Nothing stopped it but somebody from outside, and a goroutine never comes back from a map.
     Hang,
+    /// Something stopped it, and what of the core is there does not tell.
+    Unknown,
     /// It was dumped alive.
     #[default]
     None,
@@ -122,6 +124,7 @@ impl CrashKind {
             CrashKind::Map => "map",
             CrashKind::Other => "other",
             CrashKind::Hang => "hang",
+            CrashKind::Unknown => "unknown",
             CrashKind::None => "none",
         }
     }

@@ -5,6 +5,13 @@ use crate::find::found::Found;
 use crate::survey::session::Session;
 
 impl Session<'_, '_> {
+    /// Whether neither goroutines nor threads could be read.
+    pub(crate) fn goroutines_lost(&self) -> bool {
+        self.goroutines
+            .as_ref()
+            .is_none_or(|g| g.list.is_empty() || g.machines.is_empty())
+    }
+
     /// What could not be bound: without it no map can be proven sound.
     pub(crate) fn unbound_gaps(&self) -> Vec<String> {
         let mut out = self.missing.clone();

@@ -2,6 +2,8 @@
 //! In: a session and a search's result. Out: what writes paths and shows values, lent to the caller's work.
 
 use crate::base::addr::Addr;
+use crate::base::addr::AddrRange;
+use crate::base::limits::MAX_REACH_OBJECT;
 use crate::base::progress::Progress;
 use crate::find::found::Found;
 use crate::find::owner::find_owner;
@@ -55,6 +57,8 @@ pub(crate) struct Owner {
     pub(crate) path: String,
     /// The word of a package variable where it begins, and the variable's name.
     pub(crate) variable: Option<(Addr, String)>,
+    /// The places between: structs, arrays, other maps' entries.
+    pub(crate) way: Vec<AddrRange>,
 }
 
 impl Owners<'_, '_, '_> {
@@ -88,6 +92,7 @@ impl Owners<'_, '_, '_> {
                 return Some(Owner {
                     path: String::new(),
                     variable: Some((at, format!("the package variable at {at}"))),
+                    way: Vec::new(),
                 });
             }
         }
@@ -106,6 +111,14 @@ impl Owners<'_, '_, '_> {
         Some(Owner {
             path: with_paths(self.s, self.req, found, |paths, _| paths.owner(node)),
             variable,
+            way: found
+                .way(node)
+                .filter_map(|n| {
+                    let each = program.graph.get(n.ty).size;
+                    AddrRange::of_size(n.addr, each.saturating_mul(n.count))
+                })
+                .filter(|r| (1..=MAX_REACH_OBJECT).contains(&r.size()))
+                .collect(),
         })
     }
 }

@@ -11,6 +11,7 @@ fn facts(message: &str) -> Facts<'_> {
         hangs: false,
         writing: Some(true),
         second: None,
+        map_known: true,
         stacks_complete: true,
         arch: "amd64",
         findings: Some(0),
