@@ -241,6 +241,7 @@ SCENARIOS.update({
     "clear-write": blame("map", 1, None, (WRITES, ITER_WRITE)),
     "reflect-write": blame("map", 1, None, WRITES),
     "read-write": blame("map", 1, None, READ_WRITE),
+    "noted-read": blame("map", 1, None, READ_WRITE),
     "iter-write": blame("map", 1, None, (ITER_WRITE, READ_WRITE)),
     "clone-write": blame(
         "map", 1, None, (CLONE_WRITE, ITER_WRITE, READ_WRITE, WRITES), on=lambda go: minor(go) != "1.19",

@@ -38,7 +38,7 @@ examples:
 exit codes: 0 all that is expected holds, 1 it does not, 2 cannot work here
 """
 
-RACES = ("writes writes-int writes-struct writes-small delete-write clear-write reflect-write read-write iter-write"
+RACES = ("writes writes-int writes-struct writes-small delete-write clear-write reflect-write read-write noted-read iter-write"
          " clone-write ten-maps").split()
 SLOW = ["many", "waits"]  # only if asked for
 GUILTY = ("writer", "reader", "iterating", "cloner")

@@ -36,6 +36,7 @@ func scenarios() []scenario {
 		{"clear-write", runClearWrite},
 		{"reflect-write", runReflectWrite},
 		{"read-write", runReadWrite},
+		{"noted-read", runNotedRead},
 		{"iter-write", runIterWrite},
 		{"ten-maps", runTenMaps},
 		{"ten-unhashable", runTenUnhashable},

@@ -151,6 +151,20 @@ func (s *server) loginLate(step int) {
 	}
 }
 
+//go:noinline
+func (s *server) visit(notes map[string]int, key string, i int) int {
+	notes[key] = i
+	return s.sessions[key]
+}
+
+func (s *server) tour(notes map[string]int, step int) {
+	s.join("reader", "read")
+	for i := 0; ; i++ {
+		key := s.key(i * step)
+		s.hits += s.visit(notes, key, i)
+	}
+}
+
 func (s *server) logout(step int) {
 	s.join("writer", "write")
 	for i := 0; ; i++ {
@@ -215,6 +229,14 @@ func runReflectWrite() {
 func runReadWrite() {
 	open(100, 1024)
 	srv.race(func() { srv.login(3) }, func() { srv.lookup(5) })
+}
+
+// runNotedRead is a race of a reader that has just written another map of the same type, its own: words of
+// that are left where the lookup does not keep its own arguments.
+func runNotedRead() {
+	open(100, 1024)
+	notes := map[string]int{}
+	srv.race(func() { srv.login(3) }, func() { srv.tour(notes, 5) })
 }
 
 func runIterWrite() {

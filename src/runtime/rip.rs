@@ -309,7 +309,9 @@ mod tests {
     fn before(code: &[u8], at_entry: Known) -> Known {
         let mut all = code.to_vec();
         all.extend([0xe8, 0, 0, 0, 0]); // call
-        let ret = Addr(0x1000 + all.len() as u64);
+        let ret = Addr(0x1000)
+            .element(all.len() as u64, 1)
+            .unwrap_or_default();
         Waiting {
             code: &all,
             entry: Addr(0x1000),
@@ -317,7 +319,7 @@ mod tests {
             sp: (Addr(0x7000), Addr(0x7020)),
             at_entry,
             // Every word is its own address and one.
-            word: &|a| Some(a.0 + 1),
+            word: &|a| a.0.checked_add(1),
         }
         .registers()
     }
