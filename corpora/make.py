@@ -144,6 +144,8 @@ BINARIES["1.27-hashes-split"] = hashes_binary("1.27", experiment="mapsplitgroup"
 BINARIES["1.27-hashes-pie"] = hashes_binary("1.27", more=["-buildmode=pie"], pie=True)
 for go in TOOLCHAINS:
     BINARIES[go + "-blame"] = blame_binary(go)
+    # Built as users build: the map functions keep less of their arguments then.
+    BINARIES[go + "-blame-full"] = dict(program="blame", flags=[PLAIN_DWARF])
 BINARIES["1.25-blame-noswiss"] = blame_binary("1.25", experiment="noswissmap")
 BINARIES["1.27-blame-split"] = blame_binary("1.27", experiment="mapsplitgroup")
 BINARIES["1.27-blame-pie"] = blame_binary("1.27", more=["-buildmode=pie"], pie=True)
