@@ -322,7 +322,7 @@ impl<'s, 'v, 'a> SlotReader<'s, 'v, 'a> {
         } else {
             map(FUNCDATA_ARGS).map(|m| m.live().map(|i| i.saturating_mul(word)).collect())
         };
-        let objects = self.records(f).unwrap_or_default();
+        let objects = self.records(f, pc).unwrap_or_default();
         let count = |v: &Option<Vec<u64>>| v.as_ref().map_or(0, |v| v.len() as u64);
         let words = objects.iter().map(|o| o.words.len() as u64);
         let cost = words
@@ -340,7 +340,9 @@ impl<'s, 'v, 'a> SlotReader<'s, 'v, 'a> {
 
     /// The stack objects of a function. Source: `runtime/stack.go`, `stackObjectRecord`, and
     /// `gcdata`: the mask lies `gcdataoff` bytes behind the module's rodata.
-    fn records(&self, f: &Func) -> Option<Vec<Record>> {
+    ///
+    /// Objects lie in the frame, one beside the other: together they are no larger than it is.
+    fn records(&self, f: &Func, pc: Addr) -> Option<Vec<Record>> {
         let at = self.tables.funcdata(f, FUNCDATA_STACK_OBJECTS)?;
         let word = self.mem.abi.word();
         let n = self.mem.read_uptr(at).ok().filter(|n| *n <= MAX_OBJECTS)?;
@@ -349,9 +351,13 @@ impl<'s, 'v, 'a> SlotReader<'s, 'v, 'a> {
         let rodata = self.tables.rodata(f)?;
         let abi = self.mem.abi;
         let each = usize::try_from(RECORD).ok()?;
+        let args = self.tables.args_size(f).unwrap_or(0);
+        let frame = self.tables.sp_delta(f, pc)?.saturating_add(args);
+        let mut left = frame.min(MAX_FUNCDATA);
         let record = |r: &[u8]| {
             let off = abi.u32(r, 0)?.cast_signed();
             let size = abi.u32(r, 4)?;
+            left = left.checked_sub(u64::from(size))?;
             let pointers = abi.u32(r, 8)?.cast_signed();
             let bits = rodata.checked_add(u64::from(abi.u32(r, 12)?))?;
             let words = u64::from(size).checked_div(word)?;

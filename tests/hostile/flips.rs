@@ -256,3 +256,15 @@ fn a_binary_with_random_bytes_in_it_is_survived() {
 fn a_binary_with_packed_dwarf_and_random_bytes_in_it_is_survived() {
     flip_binary("go1.26-segv-other");
 }
+
+/// The way from a frame to the map of the crash, and to everybody else who has it.
+#[test]
+fn a_map_crash_with_random_bytes_in_it_is_survived() {
+    flip_core("go1.23-blame-writes");
+    flip_core("go1.19-blame-stripped-writes");
+}
+
+#[test]
+fn the_binary_of_a_map_crash_with_random_bytes_in_it_is_survived() {
+    flip_binary("go1.23-blame-writes");
+}

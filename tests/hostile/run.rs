@@ -133,9 +133,10 @@ pub fn run<S: AsRef<OsStr>>(args: &[S]) -> Ran {
 }
 
 /// The commands that read cores.
-pub const COMMANDS: [&[&str]; 5] = [
+pub const COMMANDS: [&[&str]; 6] = [
     &["info"],
     &["check"],
+    &["check", "--crash-only"],
     &["list"],
     &["goroutines"],
     &["show", "--map", "0xc000012340"],
