@@ -14,6 +14,7 @@ missing is installed.
 
 import argparse
 import concurrent.futures
+import errno
 import hashlib
 import json
 import os
@@ -343,6 +344,19 @@ apt_lock = threading.Lock()
 apt_updated = False
 
 
+def start(cmd, **how):
+    """Starts a program that was just copied. While another thread starts one, its child may still hold the
+    copy open for writing, and the kernel will not run it."""
+    for _ in range(50):
+        try:
+            return subprocess.Popen(cmd, **how)
+        except OSError as e:
+            if e.errno != errno.ETXTBSY:
+                raise
+            time.sleep(0.1)
+    raise Trouble("it cannot be started: " + os.strerror(errno.ETXTBSY))
+
+
 def apt_install(package, what):
     """Installs a Debian package if that is possible here."""
     global apt_updated
@@ -660,9 +674,7 @@ class Core:
             cmd += ["-ready", "ready"]
         started_as = shutil.which(self.binary.machine) if self.binary.machine else program
         with open(os.path.join(work, "stderr"), "wb") as err:
-            p = subprocess.Popen(
-                cmd, executable=started_as, cwd=work, env=env, stdin=subprocess.DEVNULL, stdout=err, stderr=err
-            )
+            p = start(cmd, executable=started_as, cwd=work, env=env, stdin=subprocess.DEVNULL, stdout=err, stderr=err)
             try:
                 if self.dump == "gcore":
                     self.dump_alive(p, work)

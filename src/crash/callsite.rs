@@ -53,7 +53,7 @@ pub(crate) fn passed(
     caller: &Frame,
 ) -> [Option<Addr>; 2] {
     let mem = grounds.reader.program.mem;
-    let size = caller.pc.0.saturating_sub(caller.func.entry.0);
+    let size = caller.func.end.0.saturating_sub(caller.func.entry.0);
     let code = match mem.bytes(caller.func.entry, size) {
         Ok(code) if !caller.exact && size <= MAX_CODE => code,
         _ => return [None; 2],

@@ -287,16 +287,36 @@ pub fn read_backlog(program: &Program<'_, '_>) -> String {
     read().unwrap_or_default()
 }
 
-/// The last `fatal error: …` line of the backlog.
+/// How the message of a throw begins. Source: `runtime/panic.go`, `throw` and `fatal`, all versions.
+const FATAL: &str = "fatal error: ";
+
+/// The last `fatal error: …` line of the backlog that says anything.
 fn fatal_in(backlog: &str) -> Option<String> {
-    let at = backlog.rfind("fatal error: ")?;
-    let line = backlog.get(at..)?.lines().next()?;
-    Some(line.chars().take(MAX_MESSAGE).collect())
+    // A second thread may have got as far as the first words only.
+    let said = backlog
+        .rmatch_indices(FATAL)
+        .filter_map(|(at, _)| backlog.get(at..)?.lines().next())
+        .find(|line| line.len() > FATAL.len())?;
+    Some(said.chars().take(MAX_MESSAGE).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_message_that_says_anything_counts() {
+        let said = |text| fatal_in(text);
+        assert_eq!(
+            said("fatal error: a\nfatal error: b\n").as_deref(),
+            Some("fatal error: b")
+        );
+        assert_eq!(
+            said("fatal error: a\nfatal error: ").as_deref(),
+            Some("fatal error: a")
+        );
+        assert_eq!(said("nothing"), None);
+    }
 
     #[test]
     fn map_messages_are_known_with_what_surrounds_them() {

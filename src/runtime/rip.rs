@@ -1,19 +1,20 @@
 //! What machine code of amd64 says by itself.
 //! In: a function's code and its address. Out: every address it refers to relative to the program counter; and
 //! what the code in front of a call leaves in the registers, as far as that can be known afterwards.
-//! The only user of iced-x86.
+//! The only user of iced-x86, hence one file, though over 400 lines.
 
 use crate::base::addr::Addr;
 use iced_x86::Decoder;
 use iced_x86::DecoderOptions;
 use iced_x86::FlowControl;
 use iced_x86::Instruction;
+use iced_x86::InstructionInfoFactory;
 use iced_x86::MemorySize;
 use iced_x86::Mnemonic;
+use iced_x86::OpAccess;
 use iced_x86::OpKind;
 use iced_x86::Register;
 use std::collections::HashMap;
-use std::collections::HashSet;
 
 /// A reference of an instruction to memory.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -64,10 +65,12 @@ pub(crate) const RAX: usize = 0;
 pub(crate) const RBX: usize = 3;
 /// Number of rsp.
 const RSP: usize = 4;
+/// Passes over a function until all ways through it agree; loops in loops need a few.
+const MAX_PASSES: u32 = 16;
 
 /// A call that a function is waiting in.
 pub(crate) struct Waiting<'w> {
-    /// The function's code, from its first instruction on.
+    /// The function's code, all of it.
     pub(crate) code: &'w [u8],
     /// Where it lies.
     pub(crate) entry: Addr,
@@ -82,63 +85,63 @@ pub(crate) struct Waiting<'w> {
 }
 
 impl Waiting<'_> {
-    /// The registers at the call, as far as every way there agrees; behind a call, and at the head of a loop,
-    /// nothing is known but the stack pointer. Memory is read as it is now: the frame of a function that
-    /// waits does not change, and other memory is what the caller of this must check.
+    /// The registers at the call, as far as every way there agrees; behind a call nothing is known but the
+    /// stack pointer. Memory is read as it is now: the frame of a function that waits does not change, and
+    /// other memory is what the caller of this must check.
     pub(crate) fn registers(&self) -> Known {
         let mut decoder = Decoder::with_ip(64, self.code, self.entry.0, DecoderOptions::NONE);
-        let all: Vec<Instruction> = decoder.iter().take_while(|i| i.ip() < self.ret.0).collect();
-        let jump = |i: &Instruction| {
-            let jumps = matches!(i.op0_kind(), OpKind::NearBranch64) && !is_call(i);
-            jumps.then(|| i.near_branch_target())
-        };
-        let heads: HashSet<u64> = all
-            .iter()
-            .filter_map(|i| jump(i).filter(|to| *to <= i.ip() && *to != self.entry.0))
-            .collect();
-        // What is known where a jump forward arrives.
-        let mut arriving: HashMap<u64, Known> = HashMap::new();
-        let mut at = State {
-            known: self.at_entry,
-            from: [None; 16],
-        };
-        at.set(RSP, Some(self.sp.1.0));
-        // The code before does not run on to here.
-        let mut cut = false;
-        for i in &all {
-            match arriving.get(&i.ip()) {
-                Some(other) if cut => at = State::of(*other),
-                Some(other) => at.meet(other),
-                None if cut => at = self.nothing(),
-                None => {}
+        let all: Vec<Instruction> = decoder.iter().collect();
+        // What is known where jumps arrive: less with every pass, until all ways agree.
+        let mut arriving: HashMap<u64, State> = HashMap::new();
+        for _ in 0..MAX_PASSES {
+            let before = arriving.clone();
+            let known = self.pass(&all, &mut arriving);
+            if arriving == before {
+                return known;
             }
-            cut = false;
-            if i.is_invalid() || heads.contains(&i.ip()) {
-                at = self.nothing();
+        }
+        [None; 16]
+    }
+
+    fn pass(&self, all: &[Instruction], arriving: &mut HashMap<u64, State>) -> Known {
+        let mut found = [None; 16];
+        let mut start = State::of(self.at_entry);
+        start.set(RSP, Some(self.sp.1.0));
+        // `None` where the code before does not run on to here.
+        let mut at = Some(start);
+        for i in all {
+            at = match (at, arriving.get(&i.ip())) {
+                // The entry is where a function begins again after its stack was moved, as it came.
+                (Some(mut here), Some(other)) if i.ip() != self.entry.0 => {
+                    here.meet(other);
+                    Some(here)
+                }
+                (Some(here), _) => Some(here),
+                (None, other) => other.cloned(),
+            };
+            let Some(here) = &mut at else { continue };
+            if i.is_invalid() {
+                *here = self.nothing();
             }
             if i.next_ip() == self.ret.0 {
-                return at.known;
+                found = here.known;
             }
-            if let Some(to) = jump(i) {
+            if matches!(i.op0_kind(), OpKind::NearBranch64) && !is_call(i) {
                 arriving
-                    .entry(to)
-                    .and_modify(|known| {
-                        let mut both = State::of(*known);
-                        both.meet(&at.known);
-                        *known = both.known;
-                    })
-                    .or_insert(at.known);
+                    .entry(i.near_branch_target())
+                    .and_modify(|other| other.meet(here))
+                    .or_insert_with(|| here.clone());
             }
             match i.flow_control() {
                 FlowControl::UnconditionalBranch
                 | FlowControl::IndirectBranch
-                | FlowControl::Return => cut = true,
+                | FlowControl::Return => at = None,
                 FlowControl::ConditionalBranch => {}
-                _ if is_call(i) => at = self.nothing(),
-                _ => self.step(i, &mut at),
+                _ if is_call(i) => *here = self.nothing(),
+                _ => self.step(i, here),
             }
         }
-        [None; 16]
+        found
     }
 
     fn nothing(&self) -> State {
@@ -223,14 +226,34 @@ impl Waiting<'_> {
                 | Mnemonic::Pop,
                 _,
             ) => None,
-            // Whatever else it is may write to registers that it does not name.
-            _ => {
-                *at = self.nothing();
-                return;
-            }
+            _ => return self.other(i, at),
         };
         if let Some(to) = to {
             at.set(to.full_register().number(), value);
+        }
+    }
+
+    /// An instruction of which only the registers matter that it writes to.
+    fn other(&self, i: &Instruction, at: &mut State) {
+        let mut factory = InstructionInfoFactory::new();
+        let info = factory.info(i);
+        let writes = |access| {
+            matches!(
+                access,
+                OpAccess::Write
+                    | OpAccess::CondWrite
+                    | OpAccess::ReadWrite
+                    | OpAccess::ReadCondWrite
+            )
+        };
+        for used in info.used_registers() {
+            let whole = used.register().full_register();
+            if writes(used.access()) && whole.is_gpr64() {
+                at.set(whole.number(), None);
+            }
+        }
+        if info.used_memory().iter().any(|m| writes(m.access())) {
+            at.stored(None);
         }
     }
 
@@ -253,6 +276,7 @@ impl Waiting<'_> {
 }
 
 /// What is known at a place in the code.
+#[derive(Clone, PartialEq, Eq)]
 struct State {
     known: Known,
     /// By register: the address its value was loaded from.
@@ -278,9 +302,13 @@ impl State {
     }
 
     /// Keeps what holds on another way as well.
-    fn meet(&mut self, other: &Known) {
-        for (mine, theirs) in self.known.iter_mut().zip(other) {
-            *mine = mine.filter(|m| *theirs == Some(*m));
+    fn meet(&mut self, other: &State) {
+        let theirs = other.known.iter().zip(&other.from);
+        let mine = self.known.iter_mut().zip(&mut self.from);
+        for ((known, from), (k, f)) in mine.zip(theirs) {
+            if (*known, *from) != (*k, *f) {
+                (*known, *from) = (None, None);
+            }
         }
     }
 
@@ -346,7 +374,9 @@ mod tests {
         entry[RBX] = Some(5);
         assert_eq!(before(&[0xe8, 0, 0, 0, 0], entry)[RBX], None); // call
         assert_eq!(before(&[0x90, 0x74, 0xfd], entry)[RBX], Some(5)); // je to the entry
-        assert_eq!(before(&[0x90, 0x90, 0x74, 0xfd], entry)[RBX], None); // je to the second nop: a loop
+        // A loop that leaves rbx alone, and one that changes it: nop; inc ecx or ebx; je to it.
+        assert_eq!(before(&[0x90, 0xff, 0xc1, 0x74, 0xfc], entry)[RBX], Some(5));
+        assert_eq!(before(&[0x90, 0xff, 0xc3, 0x74, 0xfc], entry)[RBX], None);
         assert_eq!(before(&[0x74, 0x70, 0x90], entry)[RBX], Some(5)); // je to somewhere else
         // je over mov ebx, 7: two ways that do not agree; je over nop: two that do.
         assert_eq!(
@@ -354,7 +384,9 @@ mod tests {
             None
         );
         assert_eq!(before(&[0x74, 0x01, 0x90, 0x90], entry)[RBX], Some(5));
-        assert_eq!(before(&[0x0f, 0xa2], entry)[RBX], None); // cpuid
+        assert_eq!(before(&[0x0f, 0xa2], entry)[RBX], None); // cpuid, which writes rbx
+        assert_eq!(before(&[0x0f, 0xaf, 0xda], entry)[RBX], None); // imul ebx, edx
+        assert_eq!(before(&[0x0f, 0xaf, 0xca], entry)[RBX], Some(5)); // imul ecx, edx
         // sub rsp, 32; mov rbx, [rsp+8]; mov [rsp+8], rcx
         let code = [
             0x48, 0x83, 0xec, 0x20, 0x48, 0x8b, 0x5c, 0x24, 8, 0x48, 0x89, 0x4c, 0x24, 8,
