@@ -65,6 +65,10 @@ pub(crate) const RAX: usize = 0;
 pub(crate) const RBX: usize = 3;
 /// Number of rsp.
 const RSP: usize = 4;
+/// Number of rsi.
+const RSI: usize = 6;
+/// Number of rdi.
+const RDI: usize = 7;
 /// Passes over a function until all ways through it agree; loops in loops need a few.
 const MAX_PASSES: u32 = 16;
 
@@ -80,6 +84,8 @@ pub(crate) struct Waiting<'w> {
     pub(crate) sp: (Addr, Addr),
     /// The registers at the first instruction, as far as they are known.
     pub(crate) at_entry: Known,
+    /// Whether the function at an address leaves registers as they are, but for rdi and rsi.
+    pub(crate) keeps: &'w dyn Fn(Addr) -> bool,
     /// Reads a word of the process.
     pub(crate) word: &'w dyn Fn(Addr) -> Option<u64>,
 }
@@ -137,6 +143,10 @@ impl Waiting<'_> {
                 | FlowControl::IndirectBranch
                 | FlowControl::Return => at = None,
                 FlowControl::ConditionalBranch => {}
+                FlowControl::Call if (self.keeps)(Addr(i.near_branch_target())) => {
+                    here.set(RDI, None);
+                    here.set(RSI, None);
+                }
                 _ if is_call(i) => *here = self.nothing(),
                 _ => self.step(i, here),
             }
@@ -151,6 +161,9 @@ impl Waiting<'_> {
     }
 
     fn step(&self, i: &Instruction, at: &mut State) {
+        if matches!(i.mnemonic(), Mnemonic::Cmp | Mnemonic::Test | Mnemonic::Nop) {
+            return;
+        }
         // A store takes the ground from what was loaded there before.
         if i.op0_kind() == OpKind::Memory {
             at.stored(self.address(i, &at.known));
@@ -158,7 +171,6 @@ impl Waiting<'_> {
         let to = (i.op0_kind() == OpKind::Register && i.op0_register().is_gpr())
             .then(|| i.op0_register());
         let value = match (i.mnemonic(), i.op1_kind()) {
-            (Mnemonic::Cmp | Mnemonic::Test | Mnemonic::Nop, _) => return,
             (Mnemonic::Xadd | Mnemonic::Cmpxchg | Mnemonic::Xchg, OpKind::Register) => {
                 at.set(i.op1_register().full_register().number(), None);
                 at.set(
@@ -346,6 +358,8 @@ mod tests {
             ret,
             sp: (Addr(0x7000), Addr(0x7020)),
             at_entry,
+            // What lies at 0x2000 is kind to its callers.
+            keeps: &|a| a == Addr(0x2000),
             // Every word is its own address and one.
             word: &|a| a.0.checked_add(1),
         }
@@ -373,6 +387,7 @@ mod tests {
         let mut entry = [None; 16];
         entry[RBX] = Some(5);
         assert_eq!(before(&[0xe8, 0, 0, 0, 0], entry)[RBX], None); // call
+        assert_eq!(before(&[0xe8, 0xfb, 0x0f, 0, 0], entry)[RBX], Some(5)); // call 0x2000
         assert_eq!(before(&[0x90, 0x74, 0xfd], entry)[RBX], Some(5)); // je to the entry
         // A loop that leaves rbx alone, and one that changes it: nop; inc ecx or ebx; je to it.
         assert_eq!(before(&[0x90, 0xff, 0xc1, 0x74, 0xfc], entry)[RBX], Some(5));
@@ -387,6 +402,11 @@ mod tests {
         assert_eq!(before(&[0x0f, 0xa2], entry)[RBX], None); // cpuid, which writes rbx
         assert_eq!(before(&[0x0f, 0xaf, 0xda], entry)[RBX], None); // imul ebx, edx
         assert_eq!(before(&[0x0f, 0xaf, 0xca], entry)[RBX], Some(5)); // imul ecx, edx
+        // sub rsp, 32; mov rbx, [rsp+8]; nop [rax+rax]
+        let code = [
+            0x48, 0x83, 0xec, 0x20, 0x48, 0x8b, 0x5c, 0x24, 8, 0x0f, 0x1f, 0x44, 0, 0,
+        ];
+        assert_eq!(before(&code, entry)[RBX], Some(0x7009));
         // sub rsp, 32; mov rbx, [rsp+8]; mov [rsp+8], rcx
         let code = [
             0x48, 0x83, 0xec, 0x20, 0x48, 0x8b, 0x5c, 0x24, 8, 0x48, 0x89, 0x4c, 0x24, 8,
