@@ -318,7 +318,7 @@ fn a_stripped_binary_is_refused_with_a_hint_where_types_are_needed() {
     for words in [
         "concurrent map writes",
         "map[string]int",
-        "no\n         DWARF",
+        "DWARF",
         "--binary",
     ] {
         assert!(ran.stdout.contains(words), "{ran:?}");
