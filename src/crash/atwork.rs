@@ -54,6 +54,21 @@ pub struct Touch {
     pub trie: bool,
 }
 
+impl Touch {
+    /// What says that it is this map, for people.
+    pub fn evidence(&self) -> String {
+        let f = &self.function;
+        match &self.how {
+            Some(How::Slot) => format!("an argument of {f}, which is live there"),
+            Some(How::Entry) => format!("an argument of {f}, which had not begun"),
+            Some(How::Register) => format!("an argument of {f}, still in its register"),
+            Some(How::Variable(name)) => format!("variable {name} of {f}"),
+            Some(How::Passed) => format!("what the caller's code passes to {f}"),
+            None => "the message: nothing but a nil map brings it about".to_owned(),
+        }
+    }
+}
+
 /// How an operation was left, if it was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Left {
@@ -214,7 +229,10 @@ fn ask_caller(grounds: &Grounds<'_, '_, '_>, stack: &Stack, caller: &Frame, touc
     let leads = operation(&touch.function).map(|o| o.leads);
     let [first, second] = callsite::passed(grounds, stack, caller);
     let (ty, map) = match leads {
-        Some(Leads::Map { ty: 0, map: 1 }) => {
+        Some(Leads::Map {
+            ty: Some(0),
+            map: 1,
+        }) => {
             let ty = first.filter(|t| meta.is_map_type(*t));
             (ty.or_else(|| callsite::map_type(grounds, caller)), second)
         }
@@ -277,7 +295,7 @@ const ITER_NAMES: [&str; 1] = ["it"];
 fn resolve(mut call: Call<'_, '_, '_, '_>, leads: Leads, out: &mut Touch) {
     match leads {
         Leads::Map { ty, map } => {
-            let ty = call.get(ty, &TYPE_NAMES).map(|(value, _)| value);
+            let ty = ty.and_then(|ty| Some(call.get(ty, &TYPE_NAMES)?.0));
             let Some((map, how)) = call.get(map, &MAP_NAMES) else {
                 out.ty = ty.filter(|t| call.is_map_type(*t));
                 return;

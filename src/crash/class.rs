@@ -104,8 +104,6 @@ pub struct Facts<'f> {
     pub op: Option<Op>,
     /// It stopped over memory that was not there.
     pub faulted: bool,
-    /// It never came back from the map.
-    pub hangs: bool,
     /// The write flag of the map now; `None` where that is not known.
     pub writing: Option<bool>,
     /// It is known which map it was.

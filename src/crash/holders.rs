@@ -6,9 +6,7 @@ use crate::base::addr::Addr;
 use crate::base::addr::AddrRange;
 use crate::base::limits::MAX_REACH_OBJECT;
 use crate::crash::atwork::AtWork;
-use crate::crash::atwork::How;
 use crate::crash::atwork::Left;
-use crate::crash::atwork::Touch;
 use crate::crash::callsite;
 use crate::crash::ops::Op;
 use crate::crash::ops::operation;
@@ -102,7 +100,7 @@ impl Search<'_, '_, '_, '_> {
         let party = if let Some(touch) = under_way.and_then(|w| w.on(self.map)) {
             Some(Party {
                 entering: !under_way.is_some_and(AtWork::begun),
-                ..make(Grade::InMapCode, Some(touch.op), true, in_map_code(touch))
+                ..make(Grade::InMapCode, Some(touch.op), true, touch.evidence())
             })
         } else {
             let slots = self.slots.read(stack, g.stack);
@@ -350,16 +348,5 @@ impl Search<'_, '_, '_, '_> {
         }
         self.leads.insert(object.start, found);
         found
-    }
-}
-
-fn in_map_code(touch: &Touch) -> String {
-    let f = &touch.function;
-    match &touch.how {
-        Some(How::Entry) => format!("an argument of {f}, which it is about to begin"),
-        Some(How::Register) => format!("an argument of {f}, which it has just called"),
-        Some(How::Passed) => format!("what the caller's code passes to {f}"),
-        Some(How::Variable(name)) => format!("variable {name} of {f}"),
-        Some(How::Slot) | None => format!("an argument of {f}"),
     }
 }

@@ -31,8 +31,8 @@ impl Op {
 pub enum Leads {
     /// The map's type at the first number, its header at the second.
     Map {
-        /// Number of the type.
-        ty: usize,
+        /// Number of the type, if it is an argument.
+        ty: Option<usize>,
         /// Number of the header.
         map: usize,
     },
@@ -53,10 +53,19 @@ pub struct Operation {
     pub leads: Leads,
 }
 
-const TYPE_MAP: Leads = Leads::Map { ty: 0, map: 1 };
-const MAP_TYPE: Leads = Leads::Map { ty: 1, map: 0 };
+const TYPE_MAP: Leads = Leads::Map {
+    ty: Some(0),
+    map: 1,
+};
+const MAP_TYPE: Leads = Leads::Map {
+    ty: Some(1),
+    map: 0,
+};
 /// `(*table).PutSlot(typ, m, …)` and its like: table, type, map.
-const TABLE_TYPE_MAP: Leads = Leads::Map { ty: 1, map: 2 };
+const TABLE_TYPE_MAP: Leads = Leads::Map {
+    ty: Some(1),
+    map: 2,
+};
 
 /// Functions of the runtime by the start of their names, the longer names first where one begins
 /// another. Source: `runtime/map*.go`, go1.19 to go1.27 (`mapIterStart` from go1.24, `mapclone2`,
@@ -84,11 +93,8 @@ const RUNTIME: [(&str, Op, Leads); 21] = [
     ("(*hmap).createOverflow", Op::Write, MAP_ONLY),
     ("(*hmap).incrnoverflow", Op::Write, MAP_ONLY),
 ];
-/// The type is no argument: `usize::MAX` is no number of one.
-const MAP_ONLY: Leads = Leads::Map {
-    ty: usize::MAX,
-    map: 0,
-};
+/// The type is no argument.
+const MAP_ONLY: Leads = Leads::Map { ty: None, map: 0 };
 
 /// The same of what other packages call by names of their own. Source: the `//go:linkname` lines of
 /// `runtime/map*.go` and `runtime/linkname_swiss.go`, go1.19 to go1.27; and `reflect/map*.go`.
@@ -141,7 +147,10 @@ const SWISS: [(&str, Op, Leads); 29] = [
     ("(*Iter).", Op::Iterate, Leads::Iterator(0)),
 ];
 /// `(*Iter).Init(typ, m)`.
-const ITER_TYPE_MAP: Leads = Leads::Map { ty: 1, map: 2 };
+const ITER_TYPE_MAP: Leads = Leads::Map {
+    ty: Some(1),
+    map: 2,
+};
 
 /// Methods of `(*table)` that write and say nothing of the map.
 const TABLE_WRITES: [&str; 4] = [

@@ -14,6 +14,7 @@ use crate::find::search::Grounds;
 use crate::find::sudogs::Sudogs;
 use crate::find::trace::Tracer;
 use crate::find::variable::gather;
+use crate::runtime::funcnames::is_runtime;
 use crate::runtime::goroutines::Goroutine;
 use crate::runtime::liveslots::LiveSlots;
 use crate::runtime::liveslots::Slot;
@@ -68,14 +69,6 @@ pub(crate) struct StackRoots {
     pub(crate) headers: Vec<StackHeader>,
     /// Everything on a stack or in a register that may be the address of an object of the heap.
     pub(crate) words: Vec<Addr>,
-}
-
-/// Whether a function is the runtime's. Its variables are not followed: it takes liberties with types
-/// that no program may (`selectgo` has a pointer to an array of 65,536 cases, whatever there is).
-fn is_of_runtime(function: &str) -> bool {
-    ["runtime.", "runtime/", "internal/runtime/"]
-        .iter()
-        .any(|p| function.starts_with(p))
 }
 
 /// Functions in whose frames a map may be half made: a header that is still a copy of another's.
@@ -168,7 +161,9 @@ impl<'v> Scan<'_, '_, '_, 'v, '_> {
         };
         for frame in &stack.frames {
             let name = self.name_of(frame);
-            if frame.part == Part::Goroutine && !is_of_runtime(&name) {
+            // The runtime's own variables are not followed: it takes liberties with types that no program may
+            // (`selectgo` has a pointer to an array of 65,536 cases, whatever there is).
+            if frame.part == Part::Goroutine && !is_runtime(&name) {
                 for (local, function) in self.locals_at(frame).iter() {
                     self.local(&at, frame, local, function);
                 }

@@ -249,7 +249,7 @@ pub(crate) fn look(
         let addr = touch.map.unwrap_or(Addr::NIL);
         blame.map = Some(MapAtCrash {
             owner: owner.map(|o| o.path).unwrap_or_default(),
-            ..map_known(s, &headers, addr, ty, vec![said_by(&touch)])
+            ..map_known(s, &headers, addr, ty, vec![touch.evidence()])
         });
         if let Some(map) = blame.map.as_mut().filter(|_| touch.trie) {
             // It has no header of the map's kind.
@@ -306,19 +306,6 @@ fn touched(st: &Stopper<'_>, ending: &Ending, headers: &Headers<'_, '_, '_>) -> 
             ..call.clone()
         })
     })
-}
-
-/// What says that it is this map.
-fn said_by(touch: &Touch) -> String {
-    let f = &touch.function;
-    match &touch.how {
-        Some(How::Variable(name)) => format!("variable {name} of {f}"),
-        Some(How::Entry) => format!("an argument of {f}, which had not begun"),
-        Some(How::Register) => format!("an argument of {f}, still in its register"),
-        Some(How::Passed) => format!("what the caller's code passes to {f}"),
-        Some(How::Slot) => format!("an argument of {f}, which is live there"),
-        None => "the message: nothing but a nil map brings it about".to_owned(),
-    }
 }
 
 fn map_known(
@@ -466,7 +453,6 @@ pub(crate) fn judge(s: &Session<'_, '_>, crash: &mut CrashInfo, around: &Around,
         map_known: blame.map.is_some(),
         op: work.map(|(_, w)| w.op()),
         faulted: crash.fault.is_some(),
-        hangs: kind == CrashKind::Hang,
         writing: blame.map.as_ref().and_then(|m| m.writing),
         second,
         stacks_complete: s.goroutines.as_ref().is_some_and(|g| g.unreadable == 0)

@@ -8,7 +8,6 @@ fn facts(message: &str) -> Facts<'_> {
         message,
         op: Some(Op::Write),
         faulted: false,
-        hangs: false,
         writing: Some(true),
         second: None,
         map_known: true,
