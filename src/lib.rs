@@ -42,6 +42,15 @@ pub mod crash;
 /// The whole way once: from paths to results.
 pub mod survey;
 
+/// Schema `badmap/1`: what JSON documents and snapshots have in common.
+pub mod schema;
+
+/// A small file that stands for a core.
+pub mod snapshot;
+
+/// What happened between two dumps.
+pub mod diff;
+
 /// Results as text and JSON.
 pub mod report;
 

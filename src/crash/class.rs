@@ -49,6 +49,23 @@ impl CrashClass {
         }
     }
 
+    /// The class of this name; `Unknown` for a name that no class has.
+    pub fn named(name: &str) -> CrashClass {
+        [
+            CrashClass::ConcurrentUse,
+            CrashClass::UnsafePublication,
+            CrashClass::MutatedKey,
+            CrashClass::StrayWrite,
+            CrashClass::BitFlip,
+            CrashClass::UnsafeLibrary,
+            CrashClass::RuntimeBug,
+            CrashClass::ProgramError,
+        ]
+        .into_iter()
+        .find(|c| c.as_str() == name)
+        .unwrap_or(CrashClass::Unknown)
+    }
+
     fn of(class: Class) -> CrashClass {
         match class {
             Class::BitFlip => CrashClass::BitFlip,

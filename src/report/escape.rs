@@ -2,16 +2,8 @@
 //! In: type names, owner paths, messages, keys: whatever a hostile core may hold. Out: the same text
 //! with control characters, terminal escapes and invisible direction marks written as escapes.
 
+use crate::schema::safe::is_unsafe;
 use std::borrow::Cow;
-use std::io;
-use std::io::Write;
-
-/// Whether a character could do anything to a terminal but appear: C0 and C1 controls, DEL, line and
-/// paragraph separators, marks that turn the direction of text or take no room.
-pub fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}')
-}
 
 /// The text with every unsafe character written as Go would write it in a string: `\n`, `\x1b`, `\u202e`.
 pub fn clean(text: &str) -> Cow<'_, str> {
@@ -34,62 +26,9 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Writes JSON in which unsafe characters beyond ASCII are `\u` escapes too: the value stays the same,
-/// and a terminal it is printed on stays untouched. serde_json itself escapes only C0.
-#[derive(Debug)]
-pub struct SafeJson<F>(pub F);
-
-macro_rules! forward {
-    ($($name:ident ( $($arg:ident : $ty:ty),* );)*) => {
-        $(fn $name<W: ?Sized + Write>(&mut self, writer: &mut W $(, $arg: $ty)*) -> io::Result<()> {
-            self.0.$name(writer $(, $arg)*)
-        })*
-    };
-}
-
-impl<F: serde_json::ser::Formatter> serde_json::ser::Formatter for SafeJson<F> {
-    fn write_string_fragment<W: ?Sized + Write>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        if !fragment.contains(is_unsafe) {
-            return writer.write_all(fragment.as_bytes());
-        }
-        let mut units = [0u16; 2];
-        for c in fragment.chars() {
-            if is_unsafe(c) {
-                for unit in c.encode_utf16(&mut units) {
-                    write!(writer, "\\u{unit:04x}")?;
-                }
-            } else {
-                write!(writer, "{c}")?;
-            }
-        }
-        Ok(())
-    }
-
-    // How arrays and objects are laid out is left to the formatter inside.
-    forward! {
-        begin_array();
-        end_array();
-        begin_array_value(first: bool);
-        end_array_value();
-        begin_object();
-        end_object();
-        begin_object_key(first: bool);
-        end_object_key();
-        begin_object_value();
-        end_object_value();
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::expect_used)] // a failed expectation is a failed test
-
     use super::*;
-    use serde::Serialize;
 
     #[test]
     fn terminal_escapes_lose_their_power() {
@@ -100,22 +39,5 @@ mod tests {
             "\\u009b2J \\u202etxt\\x7f"
         );
         assert_eq!(clean("main.ключ[\"日本\"]"), "main.ключ[\"日本\"]");
-    }
-
-    #[test]
-    fn json_keeps_the_value_and_hides_the_escape() {
-        let mut out = Vec::new();
-        let mut ser = serde_json::Serializer::with_formatter(
-            &mut out,
-            SafeJson(serde_json::ser::CompactFormatter),
-        );
-        let text = "a\u{9b}2J\u{1b}\u{202e}é";
-        text.serialize(&mut ser).expect("a string serializes");
-        let json = String::from_utf8(out).expect("JSON is UTF-8");
-        assert_eq!(json, "\"a\\u009b2J\\u001b\\u202eé\"");
-        assert_eq!(
-            serde_json::from_str::<String>(&json).expect("valid JSON"),
-            text
-        );
     }
 }

@@ -4,17 +4,21 @@
 //! schema, one file: its structs refer to one another, and a reader of the schema wants them together.
 
 use crate::check::rule::Finding;
-use crate::report::escape::SafeJson;
-use crate::report::json::blame::Crash;
-use crate::report::json::blame::Gc;
 use crate::report::json::causes::CauseOut;
 use crate::report::json::causes::WriterOut;
 use crate::report::list_text::Group;
 use crate::report::show_text::Below;
+use crate::schema::SCHEMA;
+use crate::schema::TOOL;
+use crate::schema::Tool;
+use crate::schema::crash::Crash;
+use crate::schema::crash::Gc;
+use crate::schema::process::Process;
+use crate::schema::safe::write_document;
+use crate::schema::safe::write_jsonl;
 use crate::survey::ending::CrashInfo;
 use crate::survey::exit::Exit;
 use crate::survey::request::ValueMode;
-use crate::survey::result::BinaryFrom;
 use crate::survey::result::EntryText;
 use crate::survey::result::MapRow;
 use crate::survey::result::Match;
@@ -26,108 +30,11 @@ use crate::survey::result::Totals;
 use serde::Serialize;
 use serde::Serializer;
 use serde::ser::SerializeMap;
-use serde_json::ser::CompactFormatter;
-use serde_json::ser::PrettyFormatter;
 use std::io;
 use std::io::Write;
 
-mod blame;
 mod causes;
 pub mod goroutines;
-
-/// The name of the schema, in every document and every line.
-pub const SCHEMA: &str = "badmap/1";
-
-#[derive(Serialize)]
-struct Tool {
-    name: &'static str,
-    version: &'static str,
-}
-
-const TOOL: Tool = Tool {
-    name: "badmap",
-    version: env!("CARGO_PKG_VERSION"),
-};
-
-#[derive(Serialize)]
-struct Process<'a> {
-    go: &'a str,
-    untested: bool,
-    os: &'a str,
-    arch: &'a str,
-    maps: &'a str,
-    hash: Option<&'a str>,
-    build_id: Option<&'a str>,
-    core: String,
-    core_bytes: u64,
-    compressed: Option<&'a str>,
-    binary: String,
-    binary_from: &'a str,
-    binary_build_id: Option<&'a str>,
-    pid: Option<u32>,
-    command: Option<&'a str>,
-    how_dumped: Option<&'a str>,
-    r#match: &'a str,
-    dwarf: Option<u16>,
-    slide: String,
-    threads: usize,
-    goroutines: Option<u64>,
-    dumped_bytes: u64,
-    from_binary_bytes: u64,
-    not_dumped_bytes: u64,
-    missing_bytes: u64,
-    missing: Vec<Range>,
-}
-
-#[derive(Serialize)]
-struct Range {
-    addr: String,
-    bytes: u64,
-}
-
-impl<'a> Process<'a> {
-    fn of(p: &'a ProcessInfo) -> Self {
-        Process {
-            go: &p.go,
-            untested: p.untested,
-            os: p.os,
-            arch: p.arch,
-            maps: p.maps,
-            hash: Some(p.hash).filter(|h| !h.is_empty()),
-            build_id: p.core_build_id.as_deref(),
-            core: p.core.display().to_string(),
-            core_bytes: p.core_size,
-            compressed: p.compressed,
-            binary: p.binary.display().to_string(),
-            binary_from: match p.binary_from {
-                BinaryFrom::Given => "given",
-                BinaryFrom::CoreNotes => "core",
-                BinaryFrom::BinaryDir => "binary-dir",
-            },
-            binary_build_id: p.binary_build_id.as_deref(),
-            pid: p.pid,
-            command: p.command.as_deref(),
-            how_dumped: Some(p.how_dumped).filter(|how| *how != "unknown"),
-            r#match: p.matched.as_str(),
-            dwarf: Some(p.dwarf).filter(|v| *v != 0),
-            slide: format!("{:#x}", p.slide),
-            threads: p.threads,
-            goroutines: p.goroutines,
-            dumped_bytes: p.dumped_bytes,
-            from_binary_bytes: p.from_binary_bytes,
-            not_dumped_bytes: p.not_dumped_bytes,
-            missing_bytes: p.missing_bytes,
-            missing: p
-                .missing
-                .iter()
-                .map(|(addr, bytes)| Range {
-                    addr: addr.to_string(),
-                    bytes: *bytes,
-                })
-                .collect(),
-        }
-    }
-}
 
 #[derive(Serialize)]
 struct Maps {
@@ -210,7 +117,7 @@ impl<'a> UnknownOut<'a> {
 #[derive(Serialize)]
 struct CheckOut<'a> {
     schema: &'a str,
-    tool: Tool,
+    tool: Tool<'static>,
     process: Process<'a>,
     crash: Crash<'a>,
     gc: Option<Gc<'a>>,
@@ -258,7 +165,7 @@ pub fn write_check(out: &mut dyn Write, survey: &Survey, t: &Totals, exit: Exit)
 #[derive(Serialize)]
 struct CrashOut<'a> {
     schema: &'a str,
-    tool: Tool,
+    tool: Tool<'static>,
     process: Process<'a>,
     crash: Crash<'a>,
     gc: Option<Gc<'a>>,
@@ -285,7 +192,7 @@ pub fn write_crash(out: &mut dyn Write, survey: &Survey, exit: Exit) -> io::Resu
 #[derive(Serialize)]
 struct InfoOut<'a> {
     schema: &'a str,
-    tool: Tool,
+    tool: Tool<'static>,
     process: Process<'a>,
     crash: Crash<'a>,
     exit: u8,
@@ -362,7 +269,7 @@ impl<'a> Row<'a> {
 #[derive(Serialize)]
 struct ListOut<'a> {
     schema: &'a str,
-    tool: Tool,
+    tool: Tool<'static>,
     process: Process<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     maps: Option<Vec<Row<'a>>>,
@@ -507,7 +414,7 @@ struct LookupOut<'a> {
 #[derive(Serialize)]
 struct ShowOut<'a> {
     schema: &'a str,
-    tool: Tool,
+    tool: Tool<'static>,
     process: Process<'a>,
     map: Row<'a>,
     findings: Vec<FindingOut<'a>>,
@@ -592,19 +499,6 @@ fn entry_out(e: &EntryText, values: ValueMode) -> EntryOut<'_> {
         key: shown(&*e.key),
         elem: shown(&*e.elem),
     }
-}
-
-fn write_document(out: &mut dyn Write, doc: &impl Serialize) -> io::Result<()> {
-    let mut ser =
-        serde_json::Serializer::with_formatter(&mut *out, SafeJson(PrettyFormatter::new()));
-    doc.serialize(&mut ser).map_err(io::Error::from)?;
-    out.write_all(b"\n")
-}
-
-fn write_jsonl(out: &mut dyn Write, line: &impl Serialize) -> io::Result<()> {
-    let mut ser = serde_json::Serializer::with_formatter(&mut *out, SafeJson(CompactFormatter));
-    line.serialize(&mut ser).map_err(io::Error::from)?;
-    out.write_all(b"\n")
 }
 
 #[cfg(test)]

@@ -258,7 +258,7 @@ mod tests {
         }
         row.created_by = row.frames.last().and_then(|f| f.source.last().cloned());
         let all = text(&row, true, ALL) + &text(&row, false, Style::default()) + &state(&row);
-        let acts = |c: char| c != '\n' && crate::report::escape::is_unsafe(c);
+        let acts = |c: char| c != '\n' && crate::schema::safe::is_unsafe(c);
         assert!(!all.contains(acts), "{all:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! The whole way once: from paths to results, as every command wants them.
 
 mod crash;
+pub mod detail;
 pub mod ending;
 pub mod error;
 pub mod exit;

@@ -80,6 +80,17 @@ pub enum BinaryFrom {
     BinaryDir,
 }
 
+impl BinaryFrom {
+    /// The word shown in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BinaryFrom::Given => "given",
+            BinaryFrom::CoreNotes => "core",
+            BinaryFrom::BinaryDir => "binary-dir",
+        }
+    }
+}
+
 /// Whether core and binary belong together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Match {

@@ -3,8 +3,8 @@
 #![allow(clippy::expect_used)] // a failed expectation is a failed test
 
 use super::*;
-use crate::report::escape::is_unsafe;
 use crate::report::samples;
+use crate::schema::safe::is_unsafe;
 use crate::survey::fold::fold;
 use crate::survey::result::Match;
 use crate::survey::samples::deep;

@@ -1,15 +1,15 @@
 //! `goroutines` as JSON: one document, or one line a goroutine.
 //! In: the goroutines of a process. Out: their states and frames; addresses are hex strings.
 
-use crate::report::json::Crash;
 use crate::report::json::Line;
-use crate::report::json::Process;
-use crate::report::json::SCHEMA;
-use crate::report::json::TOOL;
-use crate::report::json::Tool;
-use crate::report::json::write_document;
-use crate::report::json::write_jsonl;
 use crate::runtime::pclntab::SourceFrame;
+use crate::schema::SCHEMA;
+use crate::schema::TOOL;
+use crate::schema::Tool;
+use crate::schema::crash::Crash;
+use crate::schema::process::Process;
+use crate::schema::safe::write_document;
+use crate::schema::safe::write_jsonl;
 use crate::survey::exit::Exit;
 use crate::survey::result::GoroutineList;
 use crate::survey::result::GoroutineRow;
@@ -90,7 +90,7 @@ impl<'a> GoroutineOut<'a> {
 #[derive(Serialize)]
 struct GoroutinesOut<'a> {
     schema: &'a str,
-    tool: Tool,
+    tool: Tool<'static>,
     process: Process<'a>,
     crash: Crash<'a>,
     goroutines: Vec<GoroutineOut<'a>>,

@@ -1,0 +1,3 @@
+//! What happened between two dumps: maps are paired, and each pair is compared.
+
+pub mod side;

@@ -1,0 +1,247 @@
+//! What of a map is worth keeping beyond its row: the header as it was, how its slots are used.
+//! In: an image. Out: plain data; no byte of a key or elem is in it.
+
+use crate::base::addr::Addr;
+use crate::maps::image::Body;
+use crate::maps::image::BucketArray;
+use crate::maps::image::ClassicImage;
+use crate::maps::image::Hmap;
+use crate::maps::image::MapImage;
+use crate::maps::image::OverflowList;
+use crate::maps::image::Shape;
+use crate::maps::image::Storage;
+use crate::maps::image::SwissImage;
+use crate::maps::image::SwissMap;
+use crate::maps::image::ctrl;
+use crate::maps::image::group_ctrls;
+use crate::maps::image::tophash;
+
+/// Lengths of chains that are counted apart; longer ones are counted with the last.
+const CHAIN_LENGTHS: usize = 64;
+/// Tables of one map that are kept; the others are only counted.
+pub const MAX_TABLES: usize = 4096;
+
+/// What is kept of a map.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct MapDetail {
+    /// Its header.
+    pub header: Header,
+    /// Its slots by their marks, those of `oldbuckets` included.
+    pub marks: Marks,
+    /// Classic maps: how many chains of `buckets` have 1, 2, … buckets; the last counts longer ones too.
+    pub chains: Vec<u64>,
+    /// The same of `oldbuckets`.
+    pub old_chains: Vec<u64>,
+    /// Swiss maps: the tables in the order of the directory, the first ones.
+    pub tables: Vec<TableDetail>,
+    /// Tables in all.
+    pub tables_total: u64,
+    /// What stands for its entries; `None` where not all of them could be read, and where nobody wanted one.
+    pub digest: Option<ContentDigest>,
+}
+
+/// A map's header as the process had it.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum Header {
+    /// Of a classic map.
+    Classic(Hmap, Option<ExtraFields>),
+    /// Of a Swiss map.
+    Swiss(SwissMap),
+    /// It has none (`sync.Map`), or it could not be read.
+    #[default]
+    None,
+}
+
+/// `mapextra`. Source: `runtime/map.go`, up to go1.23.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct ExtraFields {
+    /// `overflow`: address of the slice and its len.
+    pub overflow: Option<(Addr, u64)>,
+    /// `oldoverflow`, likewise.
+    pub oldoverflow: Option<(Addr, u64)>,
+    /// `nextOverflow`.
+    pub next_overflow: Addr,
+}
+
+/// Slots by what their tophash or control byte says.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Marks {
+    /// Hold an entry.
+    pub live: u64,
+    /// Hold none: `emptyRest`, or an empty control byte.
+    pub empty: u64,
+    /// Had one: `emptyOne`, or a tombstone.
+    pub deleted: u64,
+    /// Moved to the new array; classic maps only.
+    pub evacuated: u64,
+    /// Mean nothing.
+    pub illegal: u64,
+}
+
+/// One table of a Swiss map. Source: `internal/runtime/maps/table.go`, `table`, from go1.24.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct TableDetail {
+    /// First directory index that leads to it.
+    pub first: u64,
+    /// Its address.
+    pub addr: Addr,
+    /// Its fields; zero where they could not be read.
+    pub used: u16,
+    /// Slots.
+    pub capacity: u16,
+    /// Empty slots that may still be filled.
+    pub growth_left: u16,
+    /// How many top bits of the hash its keys share.
+    pub local_depth: u8,
+    /// Deleted slots, counted.
+    pub tombstones: u64,
+}
+
+/// What stands for the entries of a map, in whatever order they lie: sums over all of them of keyed
+/// digests, modulo 2^128. Comparable between digests of one key only.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct ContentDigest {
+    /// Of the keys.
+    pub keys: u128,
+    /// Of the entries: each key together with its elem.
+    pub entries: u128,
+}
+
+impl MapDetail {
+    /// Of a map; the digest is for others to add.
+    pub fn of(image: &MapImage<'_>) -> MapDetail {
+        let mut out = MapDetail::default();
+        match &image.body {
+            Body::Classic(c) => out.classic(c),
+            Body::Swiss(s) => out.swiss(image, s),
+            Body::Unreadable => {}
+        }
+        out
+    }
+
+    fn classic(&mut self, c: &ClassicImage<'_>) {
+        let list = |l: &Option<OverflowList>| l.as_ref().map(|l| (l.addr, l.claimed));
+        let extra = c.extra.as_ref().map(|e| ExtraFields {
+            overflow: list(&e.overflow),
+            oldoverflow: list(&e.oldoverflow),
+            next_overflow: e.next_overflow,
+        });
+        self.header = Header::Classic(c.hmap, extra);
+        for (array, chains) in [(&c.new, &mut self.chains), (&c.old, &mut self.old_chains)] {
+            if let Some(array) = array {
+                buckets(array, chains, &mut self.marks);
+            }
+        }
+    }
+
+    fn swiss(&mut self, image: &MapImage<'_>, s: &SwissImage<'_>) {
+        self.header = Header::Swiss(s.map);
+        let groups = |groups: &Storage<'_>| {
+            let mut marks = Marks::default();
+            for (_, bytes) in groups.records() {
+                for c in group_ctrls(image.abi, bytes) {
+                    marks.add_ctrl(c);
+                }
+            }
+            marks
+        };
+        match &s.shape {
+            Shape::Small(group) => self.marks = groups(group),
+            Shape::Tables(dir) => {
+                self.tables_total = dir.tables.len() as u64;
+                for t in &dir.tables {
+                    let marks = t.groups.as_ref().map(groups).unwrap_or_default();
+                    self.marks.add(&marks);
+                    if self.tables.len() < MAX_TABLES {
+                        let h = t.header.unwrap_or_default();
+                        self.tables.push(TableDetail {
+                            first: t.first,
+                            addr: t.addr,
+                            used: h.used,
+                            capacity: h.capacity,
+                            growth_left: h.growth_left,
+                            local_depth: h.local_depth,
+                            tombstones: marks.deleted,
+                        });
+                    }
+                }
+            }
+            Shape::Empty | Shape::Nonsense => {}
+        }
+    }
+}
+
+fn buckets(array: &BucketArray<'_>, chains: &mut Vec<u64>, marks: &mut Marks) {
+    let mut long = None; // the chain at hand and its buckets so far
+    let mut count = |chain: Option<(u64, usize)>| {
+        if let Some((_, len)) = chain {
+            let at = len.clamp(1, CHAIN_LENGTHS).saturating_sub(1);
+            if chains.len() <= at {
+                chains.resize(at.saturating_add(1), 0);
+            }
+            if let Some(n) = chains.get_mut(at) {
+                *n = n.saturating_add(1);
+            }
+        }
+    };
+    for b in array.buckets() {
+        long = match long {
+            Some((chain, len)) if chain == b.chain => Some((chain, usize::saturating_add(len, 1))),
+            done => {
+                count(done);
+                Some((b.chain, 1))
+            }
+        };
+        for t in b.tophash() {
+            marks.add_tophash(t);
+        }
+    }
+    count(long);
+}
+
+impl Marks {
+    /// Slots of all kinds.
+    pub fn total(&self) -> u64 {
+        [
+            self.live,
+            self.empty,
+            self.deleted,
+            self.evacuated,
+            self.illegal,
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add)
+    }
+
+    fn add(&mut self, other: &Marks) {
+        for (sum, n) in [
+            (&mut self.live, other.live),
+            (&mut self.empty, other.empty),
+            (&mut self.deleted, other.deleted),
+            (&mut self.evacuated, other.evacuated),
+            (&mut self.illegal, other.illegal),
+        ] {
+            *sum = sum.saturating_add(n);
+        }
+    }
+
+    fn add_ctrl(&mut self, c: u8) {
+        let kind = match c {
+            c if ctrl::is_full(c) => &mut self.live,
+            ctrl::EMPTY => &mut self.empty,
+            ctrl::DELETED => &mut self.deleted,
+            _ => &mut self.illegal,
+        };
+        *kind = kind.saturating_add(1);
+    }
+
+    fn add_tophash(&mut self, t: u8) {
+        let kind = match t {
+            t if tophash::is_live(t) => &mut self.live,
+            t if tophash::is_evacuated(t) => &mut self.evacuated,
+            tophash::EMPTY_ONE => &mut self.deleted,
+            _ => &mut self.empty,
+        };
+        *kind = kind.saturating_add(1);
+    }
+}
