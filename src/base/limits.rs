@@ -164,3 +164,12 @@ pub const MAX_OWNER_NODES: usize = 1 << 16;
 
 /// Bytes of a map that is checked though nothing was asked but the crash.
 pub const MAX_ALONE: u64 = 16 << 20;
+
+/// Bytes of one line of a snapshot. The longest that badmap writes, a map with 4,096 tables, has half a megabyte.
+pub const MAX_LINE: u64 = 16 << 20;
+
+/// Bytes that a snapshot may unpack to, however small it is.
+pub const MIN_UNPACKED: u64 = 64 << 20;
+
+/// Bytes that a snapshot may unpack to for each byte it has, beyond that. A million equal maps pack to a fortieth.
+pub const MAX_PACKING: u64 = 400;

@@ -49,6 +49,21 @@ pub enum Class {
 }
 
 impl Class {
+    /// The class of this name; `Unknown` for a name that no class has.
+    pub fn named(name: &str) -> Class {
+        [
+            Class::BitFlip,
+            Class::StrayWrite,
+            Class::OverwrittenHeader,
+            Class::MutatedKey,
+            Class::ConcurrentUse,
+            Class::MidWrite,
+        ]
+        .into_iter()
+        .find(|c| c.as_str() == name)
+        .unwrap_or(Class::Unknown)
+    }
+
     /// The word shown in text and JSON.
     pub fn as_str(self) -> &'static str {
         match self {

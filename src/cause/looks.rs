@@ -29,6 +29,23 @@ pub enum Looks {
 }
 
 impl Looks {
+    /// What has this name; `Other` for a name that nothing has.
+    pub fn named(name: &str) -> Looks {
+        [
+            Looks::Zero,
+            Looks::Ones,
+            Looks::Ascii,
+            Looks::HeapPointer,
+            Looks::StackPointer,
+            Looks::ModulePointer,
+            Looks::SmallInteger,
+            Looks::Float,
+        ]
+        .into_iter()
+        .find(|l| l.as_str() == name)
+        .unwrap_or(Looks::Other)
+    }
+
     /// The word shown in text and JSON.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -7,12 +7,18 @@ use crate::cli::options::Look;
 use crate::cli::options::Redaction;
 use crate::cli::output::write_out;
 use crate::cli::progress::Bar;
+use crate::cli::source::Source;
+use crate::cli::source::check_values;
+use crate::cli::source::source;
 use crate::report::check_text;
 use crate::report::json;
+use crate::snapshot::load::load;
 use crate::survey::exit::check_exit;
 use crate::survey::exit::crash_exit;
 use crate::survey::exit::totals;
+use crate::survey::result::Survey;
 use crate::survey::run;
+use std::path::Path;
 
 /// Check every map: the crash, the verdict, what is broken
 ///
@@ -52,11 +58,13 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
-    let bar = Bar::new(args.look.quiet);
-    let request = args.input.request(args.redaction.mode());
+    let quiet = args.look.quiet;
+    let survey = match source(&args.input, Some(&args.redaction), quiet)? {
+        Source::Core(request) if args.crash_only => run::crash(&request, &Bar::new(quiet))?,
+        Source::Core(request) => run::check(&request, &Bar::new(quiet))?,
+        Source::Snapshot(path) => from_snapshot(args, &path)?,
+    };
     if args.crash_only {
-        let survey = run::crash(&request, &bar)?;
-        drop(bar);
         let exit = crash_exit(&survey);
         write_out(|out| match args.format {
             Format::Text => check_text::write_crash_only(out, &survey, args.look.style()),
@@ -64,8 +72,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         })?;
         return Ok(exit.code());
     }
-    let survey = run::check(&request, &bar)?;
-    drop(bar);
     let totals = totals(&survey);
     let exit = check_exit(&totals, &survey.crash, survey.find_gaps_total);
     write_out(|out| match args.format {
@@ -73,4 +79,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         Format::Json => json::write_check(out, &survey, &totals, exit),
     })?;
     Ok(exit.code())
+}
+
+/// What a snapshot says of its process; the rules are applied again where it holds what they need.
+fn from_snapshot(args: &Args, path: &Path) -> anyhow::Result<Survey> {
+    let (head, mut maps) = load(path)?;
+    check_values(&head, args.redaction.mode(), args.look.quiet)?;
+    if args.crash_only {
+        let blame = head.crash.blame.as_ref();
+        let of_crash = blame.and_then(|b| b.map.as_ref()).map(|m| m.addr);
+        maps.retain(|row| Some(row.addr) == of_crash);
+    }
+    Ok(head.into_survey(maps))
 }

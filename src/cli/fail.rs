@@ -4,7 +4,9 @@
 use crate::cli::output::OutputError;
 use crate::cli::output::colored_help;
 use crate::cli::output::write_out;
+use crate::file::keyfile::KeyFileError;
 use crate::report::escape::clean;
+use crate::snapshot::error::SnapshotError;
 use crate::survey::error::SurveyError;
 use clap::error::ErrorKind;
 use std::io;
@@ -32,14 +34,7 @@ pub(super) fn report_failure(err: &anyhow::Error) -> ExitCode {
     {
         return ExitCode::SUCCESS;
     }
-    let hint = match (
-        err.downcast_ref::<SurveyError>(),
-        err.downcast_ref::<UsageError>(),
-    ) {
-        (Some(e), _) => e.hint(),
-        (_, Some(e)) => e.hint.clone(),
-        _ => None,
-    };
+    let hint = hint_of(err);
     let chain: Vec<String> = err
         .chain()
         .map(|e| clean(&e.to_string()).into_owned())
@@ -50,6 +45,20 @@ pub(super) fn report_failure(err: &anyhow::Error) -> ExitCode {
     }
     say(&text);
     ExitCode::from(FAILED)
+}
+
+/// What the user can try, by whichever room the error is from.
+fn hint_of(err: &anyhow::Error) -> Option<String> {
+    if let Some(e) = err.downcast_ref::<SurveyError>() {
+        return e.hint();
+    }
+    if let Some(e) = err.downcast_ref::<SnapshotError>() {
+        return e.hint();
+    }
+    if let Some(e) = err.downcast_ref::<KeyFileError>() {
+        return e.hint();
+    }
+    err.downcast_ref::<UsageError>()?.hint.clone()
 }
 
 /// Handles what clap returns instead of a command: help and version are results, the rest is misuse.

@@ -6,11 +6,13 @@ use crate::cli::options::Input;
 use crate::cli::options::Look;
 use crate::cli::output::write_out;
 use crate::cli::progress::Bar;
+use crate::cli::source::Source;
+use crate::cli::source::lacks;
+use crate::cli::source::source;
 use crate::report::goroutines_text;
 use crate::report::json::goroutines;
 use crate::survey::exit::goroutines_exit;
 use crate::survey::fold::fold;
-use crate::survey::request::ValueMode;
 use crate::survey::result::GoroutineList;
 use crate::survey::result::Match;
 use crate::survey::run;
@@ -65,8 +67,17 @@ enum GoroutinesFormat {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
+    let request = match source(&args.input, None, args.look.quiet)? {
+        Source::Core(request) => request,
+        Source::Snapshot(path) => {
+            return Err(lacks(
+                &path,
+                "it does not hold the stacks of goroutines",
+                "name the core; of the crash, badmap check tells what the snapshot knows",
+            ));
+        }
+    };
     let bar = Bar::new(args.look.quiet);
-    let request = args.input.request(ValueMode::default());
     let list = run::goroutines(&request, args.goroutine, &bar)?;
     drop(bar);
     let exit = goroutines_exit(&list);

@@ -6,10 +6,12 @@ use crate::cli::options::Input;
 use crate::cli::options::Look;
 use crate::cli::output::write_out;
 use crate::cli::progress::Bar;
+use crate::cli::source::Source;
+use crate::cli::source::source;
 use crate::report::info_text;
 use crate::report::json;
+use crate::snapshot::load::read_with_head;
 use crate::survey::exit::info_exit;
-use crate::survey::request::ValueMode;
 use crate::survey::run;
 
 /// Tell what a core is, and whether the binary belongs to it
@@ -40,9 +42,13 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
-    let bar = Bar::new(args.look.quiet);
-    let (process, crash) = run::info(&args.input.request(ValueMode::default()), &bar)?;
-    drop(bar);
+    let (process, crash) = match source(&args.input, None, args.look.quiet)? {
+        Source::Core(request) => run::info(&request, &Bar::new(args.look.quiet))?,
+        Source::Snapshot(path) => {
+            let (head, _) = read_with_head(&path, &mut |_, _| Ok(()))?;
+            (head.process, head.crash)
+        }
+    };
     let exit = info_exit(&process);
     write_out(|out| match args.format {
         Format::Text => info_text::write_info(out, &process, &crash, args.look.style()),

@@ -14,11 +14,17 @@ use crate::cli::select::Reach;
 use crate::cli::select::Sort;
 use crate::cli::select::group;
 use crate::cli::select::select;
+use crate::cli::source::Source;
+use crate::cli::source::check_values;
+use crate::cli::source::lacks;
+use crate::cli::source::source;
 use crate::report::json;
 use crate::report::json::Listed;
 use crate::report::list_text;
+use crate::snapshot::load::load;
 use crate::survey::exit::read_exit;
 use crate::survey::result::Match;
+use crate::survey::result::Survey;
 use crate::survey::run;
 use clap::ValueEnum;
 
@@ -102,13 +108,7 @@ enum ListFormat {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
-    let bar = Bar::new(args.look.quiet);
-    let request = args.input.request(args.redaction.mode());
-    let survey = match args.goroutine {
-        Some(id) => run::survey_goroutine(&request, id, &bar)?,
-        None => run::survey(&request, &bar)?,
-    };
-    drop(bar);
+    let survey = survey(args)?;
 
     let filter = Filter {
         ty: args.ty.as_deref(),
@@ -166,4 +166,27 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         say("badmap: build IDs differ: every result is doubtful\n");
     }
     Ok(exit.code())
+}
+
+fn survey(args: &Args) -> anyhow::Result<Survey> {
+    let quiet = args.look.quiet;
+    match source(&args.input, Some(&args.redaction), quiet)? {
+        Source::Core(request) => {
+            let bar = Bar::new(quiet);
+            Ok(match args.goroutine {
+                Some(id) => run::survey_goroutine(&request, id, &bar)?,
+                None => run::survey(&request, &bar)?,
+            })
+        }
+        Source::Snapshot(path) if args.goroutine.is_some() => Err(lacks(
+            &path,
+            "it does not hold the stacks of goroutines",
+            "--goroutine needs the core",
+        )),
+        Source::Snapshot(path) => {
+            let (head, maps) = load(&path)?;
+            check_values(&head, args.redaction.mode(), quiet)?;
+            Ok(head.into_survey(maps))
+        }
+    }
 }

@@ -13,6 +13,8 @@ mod output;
 mod progress;
 mod select;
 mod show;
+mod snapshot;
+mod source;
 
 use crate::cli::fail::report_failure;
 use crate::cli::fail::report_usage;
@@ -58,6 +60,7 @@ enum Command {
     List(list::Args),
     Show(show::Args),
     Goroutines(goroutines::Args),
+    Snapshot(snapshot::Args),
     Explain(explain::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
@@ -75,6 +78,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::List(args) => list::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Goroutines(args) => goroutines::run(&args),
+        Command::Snapshot(args) => snapshot::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),

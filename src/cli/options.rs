@@ -1,13 +1,17 @@
 //! Options that commands share.
 //! In: clap's definitions. Out: a `Request`, a `Style`, and whether to be quiet.
 
+use crate::cli::fail::say;
 use crate::cli::output::colored;
+use crate::file::keyfile::KEY_BYTES;
+use crate::file::keyfile::read_or_make;
 use crate::report::style::Style;
 use crate::survey::request::Request;
 use crate::survey::request::ValueMode;
 use crate::survey::run::set_jobs;
 use clap::ValueEnum;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::path::PathBuf;
 
 /// Which process.
@@ -50,6 +54,14 @@ pub(super) struct Input {
 }
 
 impl Input {
+    /// The files that were named.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let more = self.binary.iter().chain(&self.binary_file);
+        std::iter::once(&self.core)
+            .chain(more)
+            .map(PathBuf::as_path)
+    }
+
     /// The request; also sets the number of threads.
     pub(super) fn request(&self, values: ValueMode) -> Request {
         if let Some(n) = self.jobs {
@@ -75,12 +87,42 @@ pub(super) struct Redaction {
     /// How keys and elems are shown, in owner paths too
     #[arg(long, value_enum, default_value_t = Values::Digest, value_name = "MODE", help_heading = "Output")]
     values: Values,
+
+    /// File with the key of digests, made if it is not there; digests of one key can be compared
+    ///
+    /// Without it the key is made of secrets inside the core: all dumps of one process have the same.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    digest_key_file: Option<PathBuf>,
 }
 
 impl Redaction {
     /// The library's word for it.
     pub(super) fn mode(&self) -> ValueMode {
-        match self.values {
+        self.values.mode()
+    }
+
+    /// The key in the file that was named, if one was.
+    pub(super) fn key(&self, quiet: bool) -> anyhow::Result<Option<[u8; KEY_BYTES]>> {
+        let Some(path) = &self.digest_key_file else {
+            return Ok(None);
+        };
+        let key = read_or_make(path)?;
+        let note = match (key.made, key.exposed) {
+            (true, _) => "a new digest key; who has it can tell what digests stand for",
+            (false, true) => "others may read this digest key, and tell what digests stand for",
+            (false, false) => return Ok(Some(key.bytes)),
+        };
+        if !quiet {
+            say(&format!("badmap: {}: {note}\n", path.display()));
+        }
+        Ok(Some(key.bytes))
+    }
+}
+
+impl Values {
+    /// The library's word for it.
+    pub(super) fn mode(self) -> ValueMode {
+        match self {
             Values::None => ValueMode::None,
             Values::Digest => ValueMode::Digest,
             Values::Clear => ValueMode::Clear,
@@ -88,8 +130,9 @@ impl Redaction {
     }
 }
 
-#[derive(ValueEnum, Clone, Copy, Debug)]
-enum Values {
+/// How keys and elems are shown.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Values {
     /// Not at all
     None,
     /// As keyed digests: equal values look equal

@@ -127,7 +127,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     Ok(exit.code())
 }
 
-fn parse_target(text: &str) -> Result<Target, UsageError> {
+pub(super) fn parse_target(text: &str) -> Result<Target, UsageError> {
     let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) else {
         return Ok(Target::Path(text.to_owned()));
     };

@@ -3,6 +3,8 @@
 pub mod binary;
 pub mod corefile;
 pub mod error;
+pub mod keyfile;
 pub mod kind;
 pub mod mmap;
+pub mod stream;
 mod unpack;

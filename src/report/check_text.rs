@@ -589,6 +589,9 @@ fn show_command(p: &ProcessInfo, addr: Addr) -> String {
 
 /// The files as they go behind a suggested command; the core's own notes need no repeating.
 pub fn files(p: &ProcessInfo) -> String {
+    if let Some(snapshot) = &p.snapshot {
+        return shell_word(&snapshot.display().to_string());
+    }
     let core = shell_word(&p.core.display().to_string());
     let allow = match p.matched {
         Match::Mismatch => " --allow-mismatch",

@@ -32,6 +32,9 @@ pub fn write_info(
     crash: &CrashInfo,
     style: Style,
 ) -> io::Result<()> {
+    if let Some(snapshot) = &p.snapshot {
+        field(out, "snapshot", &snapshot.display().to_string())?;
+    }
     let mut core = format!("{}: {}", p.core.display(), size(p.core_size));
     if let Some(packed) = p.compressed {
         core.push_str(&format!(" unpacked from {packed}"));
@@ -151,6 +154,9 @@ fn write_build_ids(out: &mut dyn Write, p: &ProcessInfo, style: Style) -> io::Re
 
 /// Writes what was opened in a few lines: the head of every first screen.
 pub fn write_process(out: &mut dyn Write, p: &ProcessInfo) -> io::Result<()> {
+    if let Some(snapshot) = &p.snapshot {
+        field(out, "snapshot", &snapshot.display().to_string())?;
+    }
     let mut core = format!("{}: {}", p.core.display(), go(p));
     if let Some(who) = who(p) {
         core.push_str(&format!(", {who}"));

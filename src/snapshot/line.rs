@@ -19,8 +19,10 @@ pub type Text<'a> = Cow<'a, str>;
 #[serde(default)]
 pub struct Tag<'a> {
     /// `badmap/1`.
+    #[serde(borrow)]
     pub schema: Text<'a>,
     /// `header`, `map`, `image`, `slots`, `end`.
+    #[serde(borrow)]
     pub line: Text<'a>,
 }
 
@@ -479,5 +481,20 @@ impl<'a> Tag<'a> {
     /// The first two fields of a line.
     pub fn of(line: &'static str) -> (Text<'a>, Text<'a>) {
         (Cow::Borrowed(SCHEMA), Cow::Borrowed(line))
+    }
+}
+
+impl EndLine<'_> {
+    /// The same, on its own.
+    pub fn into_owned(self) -> EndLine<'static> {
+        EndLine {
+            schema: Cow::Owned(self.schema.into_owned()),
+            line: Cow::Owned(self.line.into_owned()),
+            checksum: Cow::Owned(self.checksum.into_owned()),
+            maps: self.maps,
+            entries: self.entries,
+            lines: self.lines,
+            bytes: self.bytes,
+        }
     }
 }

@@ -1,3 +1,8 @@
 //! A small file that stands for a core: written from a survey, read back into the same plain results.
 
+pub mod error;
 pub mod line;
+pub mod load;
+pub mod read;
+pub mod rows;
+pub mod write;

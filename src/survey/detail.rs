@@ -15,6 +15,7 @@ use crate::maps::image::SwissMap;
 use crate::maps::image::ctrl;
 use crate::maps::image::group_ctrls;
 use crate::maps::image::tophash;
+use crate::survey::redact::Redactor;
 
 /// Lengths of chains that are counted apart; longer ones are counted with the last.
 const CHAIN_LENGTHS: usize = 64;
@@ -105,6 +106,41 @@ pub struct ContentDigest {
     pub keys: u128,
     /// Of the entries: each key together with its elem.
     pub entries: u128,
+}
+
+impl ContentDigest {
+    /// What stands for the entries of a map; `None` where not all of it could be read. A pointer counts as the
+    /// address it holds, so that digests of two processes agree on elems that are none.
+    pub fn of(image: &MapImage<'_>, redactor: &Redactor<'_, '_, '_>) -> Option<ContentDigest> {
+        if !image.gaps.is_empty() || matches!(image.body, Body::Unreadable) {
+            return None;
+        }
+        let slots = &image.slots;
+        let mut room = Vec::new();
+        let mut sum = Some(ContentDigest::default());
+        image.for_each_entry(|e| {
+            let Some(so_far) = sum else { return };
+            let key = redactor.digest_of(slots.key, e.key, slots.indirect_key, &mut room);
+            let elem = redactor.digest_of(slots.elem, e.elem, slots.indirect_elem, &mut room);
+            sum = match (key, elem) {
+                (Ok(key), Ok(elem)) => Some(so_far.with(&key, &elem)),
+                _ => None,
+            };
+        });
+        sum
+    }
+
+    /// With one entry more. A key and its elem are multiplied, so that elems that change places are noticed.
+    fn with(self, key: &[u8; 32], elem: &[u8; 32]) -> ContentDigest {
+        let half = |digest: &[u8; 32]| {
+            u128::from_le_bytes(digest.first_chunk::<16>().copied().unwrap_or_default())
+        };
+        let (key, elem) = (half(key), half(elem));
+        ContentDigest {
+            keys: self.keys.wrapping_add(key),
+            entries: self.entries.wrapping_add(key.wrapping_mul(elem | 1)),
+        }
+    }
 }
 
 impl MapDetail {

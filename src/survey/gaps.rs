@@ -64,3 +64,12 @@ pub(crate) fn find_gaps(s: &Session<'_, '_>, found: &Found) -> Vec<String> {
     );
     out
 }
+
+/// How many of those there would be, were they not cut off.
+pub(crate) fn find_gaps_total(s: &Session<'_, '_>, found: &Found) -> u64 {
+    found
+        .gaps_total
+        .saturating_add(s.unbound_gaps().len() as u64)
+        .saturating_add(found.broken_stacks)
+        .saturating_add(u64::from(found.cut_short))
+}

@@ -60,18 +60,90 @@ impl Redactor<'_, '_, '_> {
         let hex = blake3::keyed_hash(&self.key, &canon).to_hex();
         Ok(format!("#{}", hex.get(..DIGITS).unwrap_or_default()))
     }
+
+    /// The whole digest of a key or elem as a slot stores it: `indirect`, a pointer to the value. `canon` is room to
+    /// work in.
+    /// # Errors
+    /// `Fault` when something it refers to cannot be had.
+    pub fn digest_of(
+        &self,
+        ty: TypeId,
+        stored: &[u8],
+        indirect: bool,
+        canon: &mut Vec<u8>,
+    ) -> Result<[u8; 32], Fault> {
+        canon.clear();
+        if indirect {
+            let mem = self.values.program.mem;
+            let at = Addr(mem.abi.uptr(stored, 0).unwrap_or(0));
+            let bytes = mem.bytes(at, self.values.program.graph.get(ty).size)?;
+            self.values.canon(ty, &bytes, canon)?;
+        } else {
+            self.values.canon(ty, stored, canon)?;
+        }
+        Ok(*blake3::keyed_hash(&self.key, canon).as_bytes())
+    }
 }
 
-/// A digest key made of secrets inside the core: the process's random bytes, its hash keys, its
-/// registers. The same core gives the same key, and without the core it cannot be guessed.
+/// The digest of a value as snapshots have it: `#` and the first 8 bytes in hex. Those of `show` are the first
+/// 6 bytes of the same.
+pub fn long_digest(digest: &[u8; 32]) -> String {
+    let bytes = digest.first_chunk::<8>().copied().unwrap_or_default();
+    format!("#{:016x}", u64::from_be_bytes(bytes))
+}
+
+/// Names a digest key without giving it away.
+pub fn key_id(key: &[u8; 32]) -> String {
+    let hex = blake3::keyed_hash(key, b"badmap 1 id of a digest key").to_hex();
+    hex.get(..16).unwrap_or_default().to_owned()
+}
+
+/// A digest key made of secrets inside the core: the process's random bytes and its hash keys. All dumps of
+/// one process give the same key, and without a core of it the key cannot be guessed.
 pub fn derived_key(values: &Values<'_, '_>, notes: &Notes, threads: &[Thread]) -> [u8; 32] {
+    const CONTEXT: &str = "badmap 1 redaction digest key from a core file";
+    let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
+    if !feed_secrets(values, notes, &mut hasher) {
+        // Little of the core is there. What the threads were doing is better than nothing.
+        for word in threads.iter().flat_map(|t| &t.regs) {
+            hasher.update(&word.to_le_bytes());
+        }
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// A name that all dumps of one process share, and nothing else; it says nothing of what it is made of. `None`
+/// where the core does not hold what it takes.
+pub fn process_identity(values: &Values<'_, '_>, notes: &Notes) -> Option<String> {
+    let mut hasher = blake3::Hasher::new_derive_key("badmap 1 identity of a process");
+    let fed = feed_secrets(values, notes, &mut hasher);
+    fed.then(|| {
+        hasher
+            .finalize()
+            .to_hex()
+            .get(..32)
+            .unwrap_or_default()
+            .to_owned()
+    })
+}
+
+/// Feeds what a process draws at random when it starts and keeps to its end; whether there was any of it.
+/// The bytes at `AT_RANDOM` do not count where they are zero: Go from 1.22 wipes them at the start.
+/// Source: `runtime/rand.go`, `randinit`, from go1.22; `runtime/alg.go`, `alginit`.
+fn feed_secrets(values: &Values<'_, '_>, notes: &Notes, hasher: &mut blake3::Hasher) -> bool {
     let program = &values.program;
-    let mut hasher =
-        blake3::Hasher::new_derive_key("badmap 1 redaction digest key from a core file");
+    let mut fed = false;
+    let mut feed = |bytes: &[u8]| {
+        if bytes.iter().any(|b| *b != 0) {
+            hasher.update(&(bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+            fed = true;
+        }
+    };
     if let Some(at) = notes.aux(AT_RANDOM)
         && let Ok(bytes) = program.mem.bytes(Addr(at), RANDOM_BYTES)
     {
-        hasher.update(&bytes);
+        feed(&bytes);
     }
     let names = [
         "runtime.aeskeysched",
@@ -81,11 +153,8 @@ pub fn derived_key(values: &Values<'_, '_>, notes: &Notes, threads: &[Thread]) -
     ];
     for view in names.iter().filter_map(|n| program.variable(n)) {
         if let Ok(bytes) = program.mem.bytes(view.addr, view.kind().size) {
-            hasher.update(&bytes);
+            feed(&bytes);
         }
     }
-    for word in threads.iter().flat_map(|t| &t.regs) {
-        hasher.update(&word.to_le_bytes());
-    }
-    *hasher.finalize().as_bytes()
+    fed
 }

@@ -29,6 +29,8 @@ pub struct ProcessInfo {
     pub maps: &'static str,
     /// Path of the core file as given.
     pub core: PathBuf,
+    /// The snapshot that stood for the core, if one did.
+    pub snapshot: Option<PathBuf>,
     /// Size of the core file in bytes, unpacked.
     pub core_size: u64,
     /// Name of the compression it came in.
@@ -45,7 +47,7 @@ pub struct ProcessInfo {
     pub binary_build_id: Option<String>,
     /// Process id.
     pub pid: Option<u32>,
-    /// Command name of the process.
+    /// Command name of the process, which may be a thread's; only where values are shown in clear.
     pub command: Option<String>,
     /// Who wrote the core: `kernel`, `gcore`, `delve`, `unknown`.
     pub how_dumped: &'static str,

@@ -15,6 +15,7 @@ use crate::survey::crash::look;
 use crate::survey::ending::CrashInfo;
 use crate::survey::error::SurveyError;
 use crate::survey::gaps::find_gaps;
+use crate::survey::gaps::find_gaps_total;
 use crate::survey::hands::AllHands;
 use crate::survey::judge::explain_map;
 use crate::survey::judge::judge_one;
@@ -195,11 +196,7 @@ fn survey_of(s: &Session<'_, '_>, found: &Found, crash: CrashInfo, maps: Vec<Map
         crash,
         maps,
         find_gaps: find_gaps(s, found),
-        find_gaps_total: found
-            .gaps_total
-            .saturating_add(s.unbound_gaps().len() as u64)
-            .saturating_add(found.broken_stacks)
-            .saturating_add(u64::from(found.cut_short)),
+        find_gaps_total: find_gaps_total(s, found),
     }
 }
 
@@ -290,7 +287,7 @@ impl Session<'_, '_> {
 }
 
 /// The map a user means: by address, or by owner path in this run's mode or in clear.
-fn find_target(
+pub(crate) fn find_target(
     s: &Session<'_, '_>,
     req: &Request,
     found: &Found,

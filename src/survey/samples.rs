@@ -221,6 +221,7 @@ pub(crate) fn process() -> ProcessInfo {
         maps: "classic",
         hash: "aes",
         core: PathBuf::from("core.4711"),
+        snapshot: None,
         core_size: 1_288_490_188,
         compressed: None,
         binary: PathBuf::from("/srv/bin/sessiond"),

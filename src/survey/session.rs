@@ -41,6 +41,7 @@ use crate::survey::inputs::Pairing;
 use crate::survey::inputs::find_binary;
 use crate::survey::inputs::open_given;
 use crate::survey::request::Request;
+use crate::survey::request::ValueMode;
 use crate::survey::result::BinaryFrom;
 use crate::survey::result::Match;
 use crate::survey::result::ProcessInfo;
@@ -200,7 +201,7 @@ pub fn with_session<R>(
         binary_from,
         pairing: &pairing,
     };
-    let process = describe(
+    let mut process = describe(
         &files,
         &core,
         &identity,
@@ -211,6 +212,9 @@ pub fn with_session<R>(
         goroutines.as_ref(),
         hashers.setup().name,
     );
+    if req.values != ValueMode::Clear {
+        process.command = None; // the name of a thread, which programs may choose
+    }
     let session = Session {
         reader: MapReader {
             program,
@@ -356,6 +360,7 @@ fn describe(
         maps: layouts.family.as_str(),
         hash,
         core: files.core_file.path().to_path_buf(),
+        snapshot: None,
         core_size: core.bytes.len() as u64,
         compressed: files.core_file.compressed(),
         binary: files.binary.path().to_path_buf(),

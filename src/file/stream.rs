@@ -1,0 +1,180 @@
+//! Files of lines, packed with zstd or plain: written whole or not at all, read one line at a time.
+//! In: a path. Out: a writer whose file appears when it is finished; a reader that never holds more than a line.
+
+use crate::base::limits::MAX_LINE;
+use crate::base::limits::MAX_PACKING;
+use crate::base::limits::MIN_UNPACKED;
+use std::fs::File;
+use std::io;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::BufWriter;
+use std::io::Read;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+use tempfile::NamedTempFile;
+
+/// How hard to pack: the default of zstd. Higher levels cost more time than they save room.
+const LEVEL: i32 = 3;
+/// Largest window that is unpacked, as a power of two: what `zstd` itself accepts without being asked.
+const MAX_WINDOW_LOG: u32 = 27;
+/// Bytes at a time.
+const BUFFER: usize = 1 << 17;
+
+/// A packed file in the making. It has mode 0600 and a name of its own until `finish`; dropped before
+/// that, it is gone.
+pub struct PackedWriter {
+    packer: zstd::stream::write::Encoder<'static, BufWriter<Sink>>,
+}
+
+/// Where the packed bytes go.
+enum Sink {
+    File { temp: NamedTempFile, path: PathBuf },
+    Other(Box<dyn Write>),
+}
+
+impl Write for Sink {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Sink::File { temp, .. } => temp.write(buf),
+            Sink::Other(out) => out.write(buf),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Sink::File { temp, .. } => temp.flush(),
+            Sink::Other(out) => out.flush(),
+        }
+    }
+}
+
+impl PackedWriter {
+    /// Begins the file `path`, beside which its parts are collected.
+    /// # Errors
+    /// When no file can be made there.
+    pub fn create(path: &Path) -> io::Result<PackedWriter> {
+        let dir = path.parent().filter(|d| !d.as_os_str().is_empty());
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let temp = tempfile::Builder::new()
+            .prefix(&format!(".{name}."))
+            .suffix(".part")
+            .tempfile_in(dir.unwrap_or(Path::new(".")))?;
+        PackedWriter::new(Sink::File {
+            temp,
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// Packs into something that is open already.
+    /// # Errors
+    /// When the packer cannot be set up.
+    pub fn to(out: Box<dyn Write>) -> io::Result<PackedWriter> {
+        PackedWriter::new(Sink::Other(out))
+    }
+
+    fn new(sink: Sink) -> io::Result<PackedWriter> {
+        let out = BufWriter::with_capacity(BUFFER, sink);
+        let mut packer = zstd::stream::write::Encoder::new(out, LEVEL)?;
+        packer.include_checksum(true)?;
+        Ok(PackedWriter { packer })
+    }
+
+    /// Ends the stream, and gives the file its name; one of that name is replaced.
+    /// # Errors
+    /// When it cannot be written to its end, or not be named.
+    pub fn finish(self) -> io::Result<()> {
+        let out = self.packer.finish()?;
+        let sink = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        match sink {
+            Sink::File { temp, path } => {
+                temp.as_file().sync_all()?;
+                temp.persist(path).map_err(|e| e.error)?;
+                Ok(())
+            }
+            Sink::Other(mut out) => out.flush(),
+        }
+    }
+}
+
+impl Write for PackedWriter {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.packer.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.packer.flush()
+    }
+}
+
+/// The lines of a file, one at a time.
+pub struct Lines {
+    reader: BufReader<Box<dyn Read>>,
+    /// Bytes that may still come.
+    left: u64,
+    line: Vec<u8>,
+}
+
+/// Why there is no next line.
+#[derive(Debug)]
+pub enum LineError {
+    /// The system, or the packing.
+    Io(io::Error),
+    /// A line has more than `MAX_LINE` bytes.
+    TooLong,
+    /// The file unpacks to more than files of its size do.
+    TooMuch,
+}
+
+impl Lines {
+    /// Opens a file, packed or not.
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(path: &Path) -> io::Result<Lines> {
+        let file = File::open(path)?;
+        let size = file.metadata()?.len();
+        let mut file = BufReader::with_capacity(BUFFER, file);
+        let packed = file.fill_buf()?.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
+        let (reader, left): (Box<dyn Read>, u64) = if packed {
+            let mut unpacker = zstd::stream::read::Decoder::with_buffer(file)?;
+            unpacker.window_log_max(MAX_WINDOW_LOG)?;
+            let most = size.saturating_mul(MAX_PACKING).max(MIN_UNPACKED);
+            (Box::new(unpacker), most)
+        } else {
+            (Box::new(file), u64::MAX)
+        };
+        Ok(Lines {
+            reader: BufReader::with_capacity(BUFFER, reader),
+            left,
+            line: Vec::new(),
+        })
+    }
+
+    /// Whether the file begins so.
+    pub fn starts_with(&mut self, bytes: &[u8]) -> bool {
+        let most = bytes.len() as u64;
+        let mut start = Vec::new();
+        let read = self.reader.by_ref().take(most).read_to_end(&mut start);
+        read.is_ok() && start == bytes
+    }
+
+    /// The next line with its line break, which only the last one may lack; `None` at the end.
+    /// # Errors
+    /// `LineError`.
+    pub fn next_line(&mut self) -> Result<Option<&[u8]>, LineError> {
+        self.line.clear();
+        let most = MAX_LINE.saturating_add(1);
+        let n = self
+            .reader
+            .by_ref()
+            .take(most)
+            .read_until(b'\n', &mut self.line)
+            .map_err(LineError::Io)? as u64;
+        if n == most && self.line.last() != Some(&b'\n') {
+            return Err(LineError::TooLong);
+        }
+        self.left = self.left.checked_sub(n).ok_or(LineError::TooMuch)?;
+        Ok((n > 0).then_some(self.line.as_slice()))
+    }
+}

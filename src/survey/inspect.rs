@@ -1,0 +1,358 @@
+//! Every map of a process, one after the other: read, judged, lent to somebody, let go.
+//! In: a request. Out: rows with their images, in order of address; memory stays flat however many there are.
+
+use crate::base::addr::Addr;
+use crate::base::limits::MAX_EXPLAINED;
+use crate::base::progress::Progress;
+use crate::cause::explain::Cause;
+use crate::find::found::Found;
+use crate::find::found::FoundMap;
+use crate::find::path::Paths;
+use crate::find::search::find_maps;
+use crate::maps::image::MapImage;
+use crate::survey::crash::judge;
+use crate::survey::crash::look;
+use crate::survey::detail::ContentDigest;
+use crate::survey::detail::MapDetail;
+use crate::survey::ending::CrashInfo;
+use crate::survey::error::SurveyError;
+use crate::survey::gaps::find_gaps;
+use crate::survey::gaps::find_gaps_total;
+use crate::survey::hands::AllHands;
+use crate::survey::judge::explain_map;
+use crate::survey::judge::map_row;
+use crate::survey::judge::sharing;
+use crate::survey::owners::with_paths;
+use crate::survey::proof::prove_hashes;
+use crate::survey::redact::Redactor;
+use crate::survey::redact::process_identity;
+use crate::survey::request::Request;
+use crate::survey::request::Target;
+use crate::survey::request::ValueMode;
+use crate::survey::result::MapRow;
+use crate::survey::result::ProcessInfo;
+use crate::survey::row;
+use crate::survey::run::find_target;
+use crate::survey::session::Session;
+use crate::survey::session::with_session;
+use rayon::prelude::IntoParallelRefIterator;
+use rayon::prelude::ParallelIterator;
+use std::collections::HashMap;
+use std::io;
+
+/// Maps that are worked on at once.
+const AT_ONCE: usize = 2048;
+/// Bytes of a map beyond which it is worked on alone, where its entries are wanted.
+const LARGE: u32 = 1 << 10; // KiB
+
+/// A process all of whose maps are found.
+pub struct Inspection<'i, 's, 'a> {
+    /// What was opened.
+    pub process: &'i ProcessInfo,
+    /// The same for all dumps of one process.
+    pub identity: Option<String>,
+    /// How it ended, its cause included.
+    pub crash: &'i CrashInfo,
+    /// What went wrong while looking for maps, in words.
+    pub gaps: Vec<String>,
+    /// How many such gaps there were.
+    pub gaps_total: u64,
+    /// Shows keys and elems.
+    pub redactor: &'i Redactor<'i, 's, 'a>,
+    req: &'i Request,
+    session: &'i Session<'s, 'a>,
+    found: &'i Found,
+    hands: &'i AllHands,
+    paths: &'i Paths<'i, 'i>,
+    sharing: HashMap<u32, Vec<(Addr, Addr)>>,
+    /// Size of each map's storage in KiB, in the order of `found.maps`.
+    sizes: Vec<u32>,
+}
+
+/// One map, for as long as somebody looks at it.
+#[derive(Debug)]
+pub struct Inspected<'m, 'a> {
+    /// As in a list.
+    pub row: MapRow,
+    /// Its header, and how its slots are used.
+    pub detail: MapDetail,
+    /// Its image; a `sync.Map` has none.
+    pub image: Option<&'m MapImage<'a>>,
+}
+
+/// Finds every map and lends them to `work`.
+/// # Errors
+/// Whatever keeps badmap from reading the process, and `Stripped`.
+pub fn inspect<R>(
+    req: &Request,
+    progress: &dyn Progress,
+    work: impl FnOnce(&Inspection<'_, '_, '_>) -> R,
+) -> Result<R, SurveyError> {
+    with_session(req, progress, |s| {
+        s.require_types()?;
+        let found = find_maps(&s.grounds(), progress);
+        prove_hashes(s, &found, progress);
+        let mut looked = look(s, req, Some(&found), progress);
+        let hands = AllHands::sort(s, &found, &looked.around);
+        let (sharing, sizes) = first_look(s, &found, progress);
+        Ok(with_paths(s, req, &found, |paths, redactor| {
+            let mut all = Inspection {
+                process: &s.process,
+                identity: process_identity(&s.values, &s.identity.notes),
+                crash: &CrashInfo::default(),
+                gaps: find_gaps(s, &found),
+                gaps_total: find_gaps_total(s, &found),
+                redactor,
+                req,
+                session: s,
+                found: &found,
+                hands: &hands,
+                paths,
+                sharing,
+                sizes,
+            };
+            let row = all.row_of_crash(&looked.crash);
+            judge(s, &mut looked.crash, &looked.around, row.as_slice());
+            all.crash = &looked.crash;
+            work(&all)
+        }))
+    })
+}
+
+/// Looks at every map once: which storage belongs to more than one, and how large they are.
+fn first_look(
+    s: &Session<'_, '_>,
+    found: &Found,
+    progress: &dyn Progress,
+) -> (HashMap<u32, Vec<(Addr, Addr)>>, Vec<u32>) {
+    progress.phase("looking at maps", Some(found.maps.len() as u64));
+    let numbered: Vec<(u32, &FoundMap)> = (0u32..).zip(&found.maps).collect();
+    let looked: Vec<(u32, Vec<(Addr, u32)>)> = numbered
+        .par_iter()
+        .map(|(i, m)| {
+            let mut storages = Vec::new();
+            let Some(slots) = s.reader.slots(m.ty) else {
+                return (0, storages);
+            };
+            let image = s.reader.read(m.addr, slots);
+            if !m.dead {
+                image.for_each_storage(|_, addr| storages.push((addr, *i)));
+            }
+            let kib = row::bytes_of(&image).div_ceil(1024);
+            (u32::try_from(kib).unwrap_or(u32::MAX), storages)
+        })
+        .collect();
+    let sizes = looked.iter().map(|(size, _)| *size).collect();
+    let storages = looked.iter().flat_map(|(_, all)| all.iter().copied());
+    (sharing(found, storages), sizes)
+}
+
+/// Which map: its number among those of the kind.
+#[derive(Clone, Copy)]
+enum Which {
+    Map(u32),
+    Sync(usize),
+}
+
+impl<'a> Inspection<'_, '_, 'a> {
+    /// Maps there are, each `sync.Map` included.
+    pub fn maps(&self) -> u64 {
+        (self.found.maps.len() as u64).saturating_add(self.found.sync_maps.len() as u64)
+    }
+
+    /// The map that is meant, by its address.
+    /// # Errors
+    /// `NoSuchMap`.
+    pub fn find(&self, target: &Target) -> Result<Target, SurveyError> {
+        find_target(self.session, self.req, self.found, target).map(|m| Target::Addr(m.addr))
+    }
+
+    /// Writes what `render` makes of each map to `out`, in order of address. `render` is called on all processors;
+    /// for a map that `wants_entries` and is large it writes straight to `out`.
+    /// # Errors
+    /// What `render` and `out` say.
+    pub fn write_each<W: io::Write>(
+        &self,
+        out: &mut W,
+        progress: &dyn Progress,
+        wants_entries: impl Fn(&MapRow) -> bool + Sync,
+        render: impl Fn(&Inspected<'_, 'a>, &mut dyn io::Write) -> io::Result<()> + Sync,
+    ) -> io::Result<()> {
+        progress.phase("checking maps", Some(self.maps()));
+        let mut done = 0u64;
+        let mut to_explain = MAX_EXPLAINED;
+        let order = self.in_order();
+        for chunk in order.chunks(AT_ONCE) {
+            let rendered: Vec<io::Result<Rendered>> = chunk
+                .par_iter()
+                .map(|which| self.render(*which, &wants_entries, &render))
+                .collect();
+            let mut causes = self.explain(chunk, &rendered, &mut to_explain).into_iter();
+            for (which, rendered) in chunk.iter().zip(rendered) {
+                let causes = match rendered? {
+                    Rendered::Done(bytes) => {
+                        out.write_all(&bytes)?;
+                        continue;
+                    }
+                    Rendered::Broken => causes.next().unwrap_or_default(),
+                    Rendered::Large => Vec::new(),
+                };
+                self.with_map(*which, |mut map| {
+                    map.row.causes = causes;
+                    render(&map, out)
+                })?;
+            }
+            done = done.saturating_add(chunk.len() as u64);
+            progress.at(done);
+        }
+        Ok(())
+    }
+
+    fn in_order(&self) -> Vec<Which> {
+        let maps = (0u32..)
+            .zip(&self.found.maps)
+            .map(|(i, m)| (m.addr, false, Which::Map(i)));
+        let sync = self.found.sync_maps.iter().enumerate();
+        let sync = sync.map(|(i, m)| (m.addr, true, Which::Sync(i)));
+        let mut all: Vec<(Addr, bool, Which)> = maps.chain(sync).collect();
+        all.sort_by_key(|(addr, is_sync, _)| (*addr, *is_sync));
+        all.into_iter().map(|(_, _, which)| which).collect()
+    }
+
+    fn render(
+        &self,
+        which: Which,
+        wants_entries: &(impl Fn(&MapRow) -> bool + Sync),
+        render: &(impl Fn(&Inspected<'_, 'a>, &mut dyn io::Write) -> io::Result<()> + Sync),
+    ) -> io::Result<Rendered> {
+        let mut out = Vec::new();
+        let mut later = None;
+        self.with_map(which, |map| {
+            let large = match which {
+                Which::Map(i) => self.size(i) > LARGE && wants_entries(&map.row),
+                Which::Sync(_) => false,
+            };
+            later = match map.row.is_broken() {
+                true => Some(Rendered::Broken),
+                false => large.then_some(Rendered::Large),
+            };
+            match later {
+                None => render(&map, &mut out),
+                Some(_) => Ok(()),
+            }
+        })?;
+        Ok(later.unwrap_or(Rendered::Done(out)))
+    }
+
+    fn size(&self, number: u32) -> u32 {
+        let i = usize::try_from(number).ok();
+        i.and_then(|i| self.sizes.get(i)).copied().unwrap_or(0)
+    }
+
+    fn map(&self, number: u32) -> Option<&FoundMap> {
+        self.found.maps.get(usize::try_from(number).ok()?)
+    }
+
+    fn shared(&self, number: u32) -> &[(Addr, Addr)] {
+        let shared = self.sharing.get(&number);
+        shared.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Reads and judges a map; nothing is done with one of a type that cannot be read.
+    fn with_map(
+        &self,
+        which: Which,
+        work: impl FnOnce(Inspected<'_, 'a>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        match which {
+            Which::Sync(i) => {
+                let Some(map) = self.found.sync_maps.get(i) else {
+                    return Ok(());
+                };
+                work(Inspected {
+                    row: row::sync_row(map, self.paths.owner(map.node)),
+                    detail: MapDetail::default(),
+                    image: None,
+                })
+            }
+            Which::Map(number) => {
+                let looked = self.map(number).and_then(|m| {
+                    let shared = self.shared(number);
+                    map_row(self.session, self.found, self.hands, m, self.paths, shared)
+                });
+                let Some((row, image)) = looked else {
+                    return Ok(());
+                };
+                let mut detail = MapDetail::of(&image);
+                if self.redactor.mode != ValueMode::None {
+                    detail.digest = ContentDigest::of(&image, self.redactor);
+                }
+                work(Inspected {
+                    row,
+                    detail,
+                    image: Some(&image),
+                })
+            }
+        }
+    }
+
+    /// The causes of the broken maps of a chunk, as far as so many may still be explained.
+    fn explain(
+        &self,
+        chunk: &[Which],
+        rendered: &[io::Result<Rendered>],
+        most: &mut usize,
+    ) -> Vec<Vec<Cause>> {
+        let is_broken = |r: &io::Result<Rendered>| matches!(r, Ok(Rendered::Broken));
+        let broken: Vec<Which> = chunk
+            .iter()
+            .zip(rendered)
+            .filter(|(_, r)| is_broken(r))
+            .map(|(which, _)| *which)
+            .take(*most)
+            .collect();
+        *most = most.saturating_sub(broken.len());
+        broken.par_iter().map(|which| self.causes(*which)).collect()
+    }
+
+    fn causes(&self, which: Which) -> Vec<Cause> {
+        let Which::Map(number) = which else {
+            return Vec::new();
+        };
+        let causes = self
+            .map(number)
+            .and_then(|m| explain_map(self.session, self.hands, m, self.shared(number)));
+        causes.unwrap_or_default()
+    }
+
+    /// The map the crash is about, with its causes: the crash is judged by it.
+    fn row_of_crash(&self, crash: &CrashInfo) -> Option<MapRow> {
+        let addr = crash.blame.as_ref()?.map.as_ref()?.addr;
+        let (number, map) = (0u32..)
+            .zip(&self.found.maps)
+            .find(|(_, m)| m.addr == addr)?;
+        let shared = self.shared(number);
+        let (mut row, _) = map_row(
+            self.session,
+            self.found,
+            self.hands,
+            map,
+            self.paths,
+            shared,
+        )?;
+        if row.is_broken() {
+            row.causes = self.causes(Which::Map(number));
+        }
+        Some(row)
+    }
+}
+
+/// What became of a map while others were worked on.
+enum Rendered {
+    /// Bytes to be written.
+    Done(Vec<u8>),
+    /// It is broken: its causes are looked for in order, and only those of the first ones.
+    Broken,
+    /// It is to be worked on alone.
+    Large,
+}
