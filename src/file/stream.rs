@@ -67,6 +67,32 @@ impl PackedWriter {
         })
     }
 
+    /// Begins a file that is gone when what `finish_temporary` gives is dropped.
+    /// # Errors
+    /// When no file can be made there.
+    pub fn temporary(dir: &Path) -> io::Result<PackedWriter> {
+        let temp = tempfile::Builder::new()
+            .prefix(".badmap.")
+            .tempfile_in(dir)?;
+        let path = temp.path().to_path_buf();
+        PackedWriter::new(Sink::File { temp, path })
+    }
+
+    /// Ends the stream of a temporary file.
+    /// # Errors
+    /// When it cannot be written to its end.
+    pub fn finish_temporary(self) -> io::Result<TemporaryFile> {
+        match self.end()? {
+            Sink::File { temp, .. } => Ok(TemporaryFile(temp.into_temp_path())),
+            Sink::Other(_) => Err(io::Error::other("it is no temporary file")),
+        }
+    }
+
+    fn end(self) -> io::Result<Sink> {
+        let out = self.packer.finish()?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)
+    }
+
     /// Packs into something that is open already.
     /// # Errors
     /// When the packer cannot be set up.
@@ -85,9 +111,7 @@ impl PackedWriter {
     /// # Errors
     /// When it cannot be written to its end, or not be named.
     pub fn finish(self) -> io::Result<()> {
-        let out = self.packer.finish()?;
-        let sink = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        match sink {
+        match self.end()? {
             Sink::File { temp, path } => {
                 temp.as_file().sync_all()?;
                 temp.persist(path).map_err(|e| e.error)?;
@@ -105,6 +129,16 @@ impl Write for PackedWriter {
 
     fn flush(&mut self) -> io::Result<()> {
         self.packer.flush()
+    }
+}
+
+/// A file that is deleted when this is dropped.
+pub struct TemporaryFile(tempfile::TempPath);
+
+impl TemporaryFile {
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 }
 

@@ -12,6 +12,7 @@ use crate::find::search::find_maps_of;
 use crate::survey::crash::ending;
 use crate::survey::crash::judge;
 use crate::survey::crash::look;
+use crate::survey::detail::MapDetail;
 use crate::survey::ending::CrashInfo;
 use crate::survey::error::SurveyError;
 use crate::survey::gaps::find_gaps;
@@ -260,7 +261,7 @@ pub fn show(
                 show::entries(&image, entries.unwrap_or(none), &mut render);
             Ok(Shown {
                 process: s.process.clone(),
-                header: show::header(&image),
+                header: show::header(&MapDetail::of(&image).header),
                 row,
                 parts: part_list,
                 parts_total,

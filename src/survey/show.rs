@@ -9,21 +9,21 @@ use crate::maps::image::Body;
 use crate::maps::image::BucketArray;
 use crate::maps::image::ChainFault;
 use crate::maps::image::ChainFaultKind;
-use crate::maps::image::ClassicImage;
 use crate::maps::image::DirEntry;
 use crate::maps::image::Directory;
 use crate::maps::image::EntryRef;
 use crate::maps::image::Hmap;
-use crate::maps::image::MapExtra;
 use crate::maps::image::MapImage;
 use crate::maps::image::Shape;
 use crate::maps::image::SlotLayout;
 use crate::maps::image::Storage;
-use crate::maps::image::SwissImage;
+use crate::maps::image::SwissMap;
 use crate::maps::image::TableImage;
 use crate::maps::image::ctrl;
 use crate::maps::image::group_ctrls;
 use crate::maps::image::tophash;
+use crate::survey::detail::ExtraFields;
+use crate::survey::detail::Header;
 use crate::survey::request::Window;
 use crate::survey::result::EntryText;
 use crate::survey::result::Part;
@@ -60,11 +60,11 @@ impl<T> Windowed<T> {
 type Fields = Vec<(&'static str, String)>;
 
 /// The header's fields by Go's names.
-pub fn header(image: &MapImage<'_>) -> Vec<(&'static str, String)> {
-    match &image.body {
-        Body::Classic(c) => classic_header(c),
-        Body::Swiss(s) => swiss_header(s),
-        Body::Unreadable => Vec::new(),
+pub fn header(header: &Header) -> Vec<(&'static str, String)> {
+    match header {
+        Header::Classic(hmap, extra) => classic_header(hmap, extra.as_ref()),
+        Header::Swiss(map) => swiss_header(map),
+        Header::None => Vec::new(),
     }
 }
 
@@ -96,8 +96,7 @@ fn flag_names(flags: u8) -> String {
     text
 }
 
-fn classic_header(c: &ClassicImage<'_>) -> Fields {
-    let h = &c.hmap;
+fn classic_header(h: &Hmap, extra: Option<&ExtraFields>) -> Fields {
     let mut fields = vec![
         ("count", h.count.to_string()),
         ("flags", flag_names(h.flags)),
@@ -112,20 +111,20 @@ fn classic_header(c: &ClassicImage<'_>) -> Fields {
     if let Some(seq) = h.clear_seq {
         fields.push(("clearSeq", seq.to_string()));
     }
-    if let Some(MapExtra {
+    if let Some(ExtraFields {
         overflow,
         oldoverflow,
         next_overflow,
-    }) = &c.extra
+    }) = extra
     {
         let lists = [
             ("extra.overflow", overflow),
             ("extra.oldoverflow", oldoverflow),
         ];
         for (name, list) in lists {
-            let text = list.as_ref().map_or_else(
+            let text = list.map_or_else(
                 || "nil".to_owned(),
-                |l| format!("{} len {}", l.addr, l.claimed),
+                |(addr, len)| format!("{addr} len {len}"),
             );
             fields.push((name, text));
         }
@@ -134,8 +133,7 @@ fn classic_header(c: &ClassicImage<'_>) -> Fields {
     fields
 }
 
-fn swiss_header(s: &SwissImage<'_>) -> Fields {
-    let m = &s.map;
+fn swiss_header(m: &SwissMap) -> Fields {
     let mut fields = vec![
         ("used", m.used.to_string()),
         ("seed", format!("{:#x}", m.seed)),

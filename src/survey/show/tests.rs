@@ -4,13 +4,16 @@
 
 use super::*;
 use crate::maps::image::ChainFaultKind;
+use crate::maps::image::ClassicImage;
 use crate::maps::image::Gaps;
 use crate::maps::image::Home;
 use crate::maps::image::OverflowBucket;
 use crate::maps::image::Run;
 use crate::maps::image::Seat;
+use crate::maps::image::SwissImage;
 use crate::maps::image::SwissMap;
 use crate::maps::image::TableHeader;
+use crate::survey::detail::MapDetail;
 use crate::types::graph::TypeId;
 use std::sync::Arc;
 
@@ -225,7 +228,7 @@ fn only_entries_of_the_window_are_rendered() {
 
 #[test]
 fn flags_are_named_in_the_header() {
-    let fields = header(&classic());
+    let fields = header(&MapDetail::of(&classic()).header);
     let flags = fields
         .iter()
         .find(|(name, _)| *name == "flags")
@@ -260,7 +263,7 @@ fn a_small_swiss_map_is_one_group() {
     );
     let map = swiss(Shape::Small(group));
     assert_eq!(text(&parts(&map, ALL).0), ["group 0x5000 #.-?...# "]);
-    assert!(header(&map).contains(&("tombstonePossible", "1".to_owned())));
+    assert!(header(&MapDetail::of(&map).header).contains(&("tombstonePossible", "1".to_owned())));
 }
 
 #[test]
