@@ -316,6 +316,9 @@ GOLDEN = {
     "1.27-blame": "writes ten-maps ten-unhashable ten-nil many hang hang:gcore segv reflect-write clone-write waits liar",
     "1.19-blame-stripped": "writes",
     "1.27-blame-stripped": "writes",
+    # What has changed between two dumps.
+    "1.23-change": "a b restart",
+    "1.27-change": "a b restart",
 }
 
 # -------------------------------------------------------------------- plumbing
