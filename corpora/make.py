@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes core files of dead Go processes, with the truth about every map in them.
 
-It finds or fetches Go toolchains, builds the programs in src/, hashes/ and blame/ with each
+It finds or fetches Go toolchains, builds the programs in src/, hashes/, blame/ and change/ with each
 of them, lets them die in every way the scenarios know, and packs what is left: cores/,
 bin/, truth/, stderr/ and a MANIFEST.toml that says what belongs together and what a
 checker has to say about it. README.md describes the files.
@@ -32,7 +32,8 @@ import time
 import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PROGRAMS = {"zoo": os.path.join(HERE, "src"), "hashes": os.path.join(HERE, "hashes"), "blame": os.path.join(HERE, "blame")}
+PROGRAMS = {"zoo": os.path.join(HERE, "src")}
+PROGRAMS.update((p, os.path.join(HERE, p)) for p in ("hashes", "blame", "change"))
 SCHEMA = "badmap-corpus/1"
 GOLDEN_LIMIT = 40 << 20
 EXAMPLES = """\
@@ -46,6 +47,7 @@ examples:
   make.py --golden --go 1.21                       remake the cores of one binary in it
   make.py --out /tmp/c --go hashes                 the hashes on all machines
   make.py --out /tmp/c --go blame --scenario writes  one scenario with every Go
+  make.py --out /tmp/c --go change                 a process dumped twice, with every Go
   make.py --list                                   what there is
 
 exit codes: 0 all was made, 1 something could not be made, 2 cannot work here
@@ -137,6 +139,10 @@ def blame_binary(go, more=(), **spec):
     return dict(spec, program="blame", flags=plain + lean_flags(go) + list(more))
 
 
+def change_binary(go, **spec):
+    return dict(blame_binary(go, **spec), program="change")
+
+
 for goarch, gos in HASHES.items():
     for go in gos.split():
         BINARIES[go + "-hashes" + ("" if goarch == "amd64" else "-" + goarch)] = hashes_binary(go, goarch)
@@ -152,6 +158,9 @@ BINARIES["1.27-blame-split"] = blame_binary("1.27", experiment="mapsplitgroup")
 BINARIES["1.27-blame-pie"] = blame_binary("1.27", more=["-buildmode=pie"], pie=True)
 for go in ("1.19", "1.23", "1.27"):
     BINARIES[go + "-blame-stripped"] = blame_binary(go, more=["-ldflags=-s -w"], stripped=True)
+for go in TOOLCHAINS:
+    BINARIES[go + "-change"] = change_binary(go)
+BINARIES["1.25-change-noswiss"] = change_binary("1.25", experiment="noswissmap")
 
 
 def program_of(go):
@@ -172,17 +181,18 @@ class Scenario:
 
     cgo says which binaries have the scenario: "no", those without cgo; "only",
     those with; "too", all of them. program is the one that has it; debug is the
-    process's GODEBUG.
+    process's GODEBUG. change_from is the scenario whose core has what was there before.
     """
 
     def __init__(self, crash, code, broken=None, message=None, on=None, dumps=("kernel",), gogc="off", large=False,
-                 debug=None, cgo="no", program="zoo"):
+                 debug=None, cgo="no", program="zoo", change_from=None):
         self.crash, self.code, self.broken = crash, code, broken
         self.messages = (message,) if isinstance(message, str) else message
         self.on = lambda go: (
             program == program_of(go) and cgo != ("no" if BINARIES[go].get("cgo") else "only") and (on is None or on(go))
         )
         self.dumps, self.gogc, self.large, self.debug = dumps, gogc, large, debug
+        self.change_from = change_from
 
 
 ABORT = "SIGABRT: abort"
@@ -265,6 +275,14 @@ SCENARIOS.update({
     "waits": blame("map", 1, None, WRITES, gogc="100", debug="gctrace=1"),
 })
 
+# One process dumped before and after it changes its maps, and another one that has changed them, too: they
+# belong together, so whoever asks for one gets all.
+CHANGES = {"a": None, "b": "a", "restart": "a"}
+SCENARIOS.update(
+    (name, Scenario("none", 0, False, dumps=("gcore",), program="change", change_from=origin))
+    for name, origin in CHANGES.items()
+)
+
 # The committed set: every version has a zoo, every scenario is on a classic and
 # on a Swiss binary where it applies. 1.23-pie, 1.25-noswiss and 1.19-cgo are left
 # out: binaries are what takes the room.
@@ -298,6 +316,9 @@ GOLDEN = {
     "1.27-blame": "writes ten-maps ten-unhashable ten-nil many hang hang:gcore segv reflect-write clone-write waits liar",
     "1.19-blame-stripped": "writes",
     "1.27-blame-stripped": "writes",
+    # What has changed between two dumps.
+    "1.23-change": "a b restart",
+    "1.27-change": "a b restart",
 }
 
 # -------------------------------------------------------------------- plumbing
@@ -635,7 +656,7 @@ class Core:
     def __init__(self, binary, scenario, dump):
         self.binary, self.scenario, self.dump = binary, scenario, dump
         self.spec = SCENARIOS[scenario]
-        self.name = "%s-%s%s" % (binary.name, scenario, "-gcore" if dump == "gcore" else "")
+        self.name = "%s-%s%s" % (binary.name, scenario, "-gcore" if dump == "gcore" and "kernel" in self.spec.dumps else "")
         self.error = None
         self.tries = 0
         self.made = self.said = None
@@ -711,8 +732,8 @@ class Core:
         if wrong:
             raise Trouble("the core file " + wrong)
 
-    def dump_alive(self, p, work):
-        ready = os.path.join(work, "ready")
+    def dump_alive(self, p, work, ready="ready"):
+        ready = os.path.join(work, ready)
         end = time.monotonic() + 300
         while not os.path.exists(ready):
             if p.poll() is not None or time.monotonic() > end:
@@ -743,6 +764,8 @@ class Core:
             "sha256": digest,
             "truth": "truth/%s.json" % self.name,
         }
+        if self.spec.change_from:
+            made["change_from"] = "%s-%s" % (self.binary.name, self.spec.change_from)
         made["truth"] = keep_text(truth, opts, made["truth"])
         words = os.path.join(work, "stderr")
         if self.dump == "kernel" and os.path.getsize(words) > 0:
@@ -768,6 +791,70 @@ class Core:
                 # cp keeps the holes; a dump of a living process is mostly holes.
                 run(["cp", "--sparse=always", src, os.path.join(there, name)], "keeping " + self.name)
         self.made = made
+
+
+class Lives:
+    """The cores of the program that changes its maps: one process is dumped twice, another once."""
+
+    def __init__(self, cores):
+        self.cores = cores
+        self.name = ", ".join(c.name for c in cores)
+
+    def make(self, opts):
+        by_state = {c.scenario: c for c in self.cores}
+        last = None
+        for tries in range(1, opts.tries + 1):
+            work = tempfile.mkdtemp(prefix="badmap-zoo-", dir="/tmp")
+            try:
+                self.live(work, [by_state["a"], by_state["b"]])
+                self.live(work, [by_state["restart"]], ["-restart"])
+                for c in self.cores:
+                    c.keep(os.path.join(work, c.scenario), opts)
+                    say("%-34s %4d maps, %5d KiB packed%s" % (
+                        c.name, c.maps, c.packed >> 10, ", try %d" % tries if tries > 1 else ""))
+                return
+            except Trouble as e:
+                last = e
+                if verbose:
+                    say("%s: try %d: %s" % (self.name, tries, e))
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+        for c in self.cores:
+            c.made, c.error = None, str(last)
+        raise last
+
+    def live(self, work, states, more=()):
+        """Starts a process and dumps it in one state after the other, each core into a directory of its own."""
+        binary = states[0].binary
+        program = os.path.join(work, binary.program)
+        if not os.path.exists(program):
+            shutil.copy(binary.path, program)
+            os.chmod(program, 0o755)
+        env = {"GOTRACEBACK": "crash", "GOGC": "off", "PATH": "/usr/bin:/bin", "MARKERENV": "MARKERenviron"}
+        cmd = ["./" + binary.program, "MARKERargv", *more, "-dir", "."]
+        with open(os.path.join(work, "stderr"), "wb") as err:
+            p = start(cmd, executable=program, cwd=work, env=env, stdin=subprocess.PIPE, stdout=err, stderr=err)
+        try:
+            for i, c in enumerate(states):
+                if i > 0:
+                    p.stdin.write(b"\n")
+                    p.stdin.flush()
+                try:
+                    c.dump_alive(p, work, "ready-" + c.scenario)
+                except Trouble as e:
+                    with open(os.path.join(work, "stderr"), errors="replace") as f:
+                        raise Trouble("%s; it said: %s" % (e, f.read().strip() or "nothing"))
+                there = os.path.join(work, c.scenario)
+                os.mkdir(there)
+                os.rename(os.path.join(work, "core"), os.path.join(there, "core"))
+                os.rename(os.path.join(work, "truth-%s.json" % c.scenario), os.path.join(there, "truth.json"))
+                wrong = whole_core(os.path.join(there, "core"))
+                if wrong:
+                    raise Trouble("the core file " + wrong)
+        finally:
+            p.kill()
+            p.wait()
+            p.stdin.close()
 
 
 # ------------------------------------------------------------------ manifest
@@ -829,8 +916,8 @@ def arguments():
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     ap.add_argument("--out", metavar="DIR", help="where to put the corpus (needed, except with --golden)")
-    ap.add_argument("--go", metavar="LIST", help="binaries, as --list names them, or all, or hashes or blame for"
-                    " all of this program (default: 1.19,1.23,1.27 and the same with -hashes and -blame)")
+    ap.add_argument("--go", metavar="LIST", help="binaries, as --list names them, or all, or hashes, blame or"
+                    " change for all of this program (default: 1.19,1.23,1.27 and the same with -hashes, -blame and -change)")
     ap.add_argument("--scenario", metavar="LIST", help="scenarios, NAME or NAME:kernel or NAME:gcore (default: all but the large)")
     ap.add_argument("--golden", action="store_true", help="the committed set, into golden/ beside this file")
     ap.add_argument("--full", action="store_true", help="all binaries, all scenarios, all kinds of dump")
@@ -863,7 +950,7 @@ def plan(opts):
     if opts.go in (None, "all"):
         gos = list(BINARIES)
         if not (opts.golden or opts.full or opts.go):
-            gos = [g + program for program in ("", "-hashes", "-blame") for g in ("1.19", "1.23", "1.27")]
+            gos = [g + program for program in ("", "-hashes", "-blame", "-change") for g in ("1.19", "1.23", "1.27")]
     else:
         gos = []
         for g in opts.go.split(","):
@@ -881,19 +968,21 @@ def plan(opts):
                 raise ValueError("no scenario %s (there are: %s)" % (name, ", ".join(SCENARIOS)))
             if dump and dump not in SCENARIOS[name].dumps:
                 raise ValueError("scenario %s cannot be dumped by %s" % (name, dump))
-            wanted.append((name, dump))
+            together = [n for n in CHANGES if n != name] if name in CHANGES else []
+            wanted += [(n, dump) for n in [name] + together if (n, dump) not in wanted]
+    first = lambda name, dump: (name, dump or SCENARIOS[name].dumps[0])
     out = []
     for g in gos:
         if opts.golden:
-            todo = [(s.partition(":")[0], s.partition(":")[2] or "kernel") for s in GOLDEN.get(g, "").split()]
+            todo = [first(s.partition(":")[0], s.partition(":")[2]) for s in GOLDEN.get(g, "").split()]
             if wanted:
                 todo = [t for t in todo if t in wanted or (t[0], "") in wanted]
         elif wanted:
-            todo = [(s, d or "kernel") for s, d in wanted]
+            todo = list(dict.fromkeys(first(s, d) for s, d in wanted))
         elif opts.full:
             todo = [(s, d) for s, spec in SCENARIOS.items() for d in spec.dumps]
         else:
-            todo = [(s, "kernel") for s, spec in SCENARIOS.items() if not spec.large]
+            todo = [first(s, "") for s, spec in SCENARIOS.items() if not spec.large]
             todo += [("live-writers", "gcore"), ("hang", "gcore")]
         todo = [(s, d) for s, d in todo if SCENARIOS[s].on(g)]
         if todo:
@@ -911,7 +1000,7 @@ def show_list():
         print("%-20s %-8s %-8s %s" % (g, TOOLCHAINS[minor(g)][0], maps_of(g), " ".join(flags)))
     print("\n%-20s %-13s %-6s %-6s %s" % ("SCENARIO", "DUMPED BY", "CRASH", "EXIT", "MESSAGE"))
     for name, s in SCENARIOS.items():
-        print("%-20s %-13s %-6s %-6d %s" % (name, ",".join(s.dumps), s.crash, s.code, " | ".join(s.messages)))
+        print("%-20s %-13s %-6s %-6d %s" % (name, ",".join(s.dumps), s.crash, s.code, " | ".join(s.messages or ())))
     print("\nGOLDEN")
     for g, todo in GOLDEN.items():
         print("%-20s %s" % (g, todo))
@@ -959,8 +1048,10 @@ def main():
             c.error = str(e)
             say("FAILED %s: %s" % (c.name, e))
 
+    runs = [c for c in cores if c.scenario not in CHANGES]
+    runs += [Lives(cs) for cs in ([c for c in cores if c.binary is b and c.scenario in CHANGES] for b in binaries) if cs]
     with concurrent.futures.ThreadPoolExecutor(opts.jobs) as pool:
-        list(pool.map(one, cores))
+        list(pool.map(one, runs))
     failed += [(c.name, c.error) for c in cores if c.error]
 
     finish(opts, binaries, [c for c in cores if c.made], old_binaries, old_cores)

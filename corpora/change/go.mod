@@ -1,0 +1,3 @@
+module badmap.example/change
+
+go 1.19

@@ -1,0 +1,1 @@
+../src/growing_classic.go

@@ -1,0 +1,1 @@
+../src/growing_swiss.go
