@@ -31,7 +31,7 @@ pub struct PackedWriter {
 /// Where the packed bytes go.
 enum Sink {
     File { temp: NamedTempFile, path: PathBuf },
-    Other(Box<dyn Write>),
+    Other(Box<dyn Write + Send>),
 }
 
 impl Write for Sink {
@@ -96,7 +96,7 @@ impl PackedWriter {
     /// Packs into something that is open already.
     /// # Errors
     /// When the packer cannot be set up.
-    pub fn to(out: Box<dyn Write>) -> io::Result<PackedWriter> {
+    pub fn to(out: Box<dyn Write + Send>) -> io::Result<PackedWriter> {
         PackedWriter::new(Sink::Other(out))
     }
 

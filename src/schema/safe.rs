@@ -34,7 +34,8 @@ impl<F: serde_json::ser::Formatter> serde_json::ser::Formatter for SafeJson<F> {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        if !fragment.contains(is_unsafe) {
+        let plain = |b: u8| (0x20..0x7f).contains(&b);
+        if fragment.bytes().all(plain) || !fragment.contains(is_unsafe) {
             return writer.write_all(fragment.as_bytes());
         }
         let mut units = [0u16; 2];

@@ -85,7 +85,7 @@ pub struct Written {
 pub fn write_snapshot(
     all: &Inspection<'_, '_, '_>,
     wish: &Wish,
-    out: &mut dyn Write,
+    out: &mut (dyn Write + Send),
     progress: &dyn Progress,
 ) -> io::Result<Written> {
     let mut out = Counting {
@@ -95,6 +95,7 @@ pub fn write_snapshot(
         hasher: blake3::Hasher::new(),
     };
     write_jsonl(&mut out, &head(all, wish))?;
+    out.flush()?; // so that a file cut short later can still be told to be a snapshot
     let counts = Counts::default();
     all.write_each(
         &mut out,
@@ -192,7 +193,7 @@ fn write_map(
 
 /// Counts and sums up what is written through it.
 struct Counting<'o> {
-    out: &'o mut dyn Write,
+    out: &'o mut (dyn Write + Send),
     lines: u64,
     bytes: u64,
     hasher: blake3::Hasher,

@@ -171,7 +171,7 @@ impl<'a> Inspection<'_, '_, 'a> {
     /// for a map that `wants_entries` and is large it writes straight to `out`.
     /// # Errors
     /// What `render` and `out` say.
-    pub fn write_each<W: io::Write>(
+    pub fn write_each<W: io::Write + Send>(
         &self,
         out: &mut W,
         progress: &dyn Progress,
@@ -182,28 +182,54 @@ impl<'a> Inspection<'_, '_, 'a> {
         let mut done = 0u64;
         let mut to_explain = MAX_EXPLAINED;
         let order = self.in_order();
-        for chunk in order.chunks(AT_ONCE) {
-            let rendered: Vec<io::Result<Rendered>> = chunk
-                .par_iter()
-                .map(|which| self.render(*which, &wants_entries, &render))
-                .collect();
-            let mut causes = self.explain(chunk, &rendered, &mut to_explain).into_iter();
-            for (which, rendered) in chunk.iter().zip(rendered) {
-                let causes = match rendered? {
-                    Rendered::Done(bytes) => {
-                        out.write_all(&bytes)?;
-                        continue;
+        let mut before: Option<(&[Which], Vec<io::Result<Rendered>>)> = None;
+        // One chunk is packed and written while the next is worked on.
+        let chunks = order.chunks(AT_ONCE).map(Some).chain([None]);
+        for chunk in chunks {
+            let ready = before.take();
+            let (written, next) = rayon::join(
+                || match ready {
+                    Some((chunk, rendered)) => {
+                        self.put(out, chunk, rendered, &mut to_explain, &render)
                     }
-                    Rendered::Broken => causes.next().unwrap_or_default(),
-                    Rendered::Large => Vec::new(),
-                };
-                self.with_map(*which, |mut map| {
-                    map.row.causes = causes;
-                    render(&map, out)
-                })?;
-            }
-            done = done.saturating_add(chunk.len() as u64);
+                    None => Ok(()),
+                },
+                || {
+                    let each = |which: &Which| self.render(*which, &wants_entries, &render);
+                    chunk.map(|chunk| (chunk, chunk.par_iter().map(each).collect()))
+                },
+            );
+            written?;
+            before = next;
+            done = done.saturating_add(chunk.map_or(0, |c| c.len() as u64));
             progress.at(done);
+        }
+        Ok(())
+    }
+
+    /// Writes what was made of a chunk of maps, and works on those of it that want to be alone.
+    fn put<W: io::Write>(
+        &self,
+        out: &mut W,
+        chunk: &[Which],
+        rendered: Vec<io::Result<Rendered>>,
+        to_explain: &mut usize,
+        render: &(impl Fn(&Inspected<'_, 'a>, &mut dyn io::Write) -> io::Result<()> + Sync),
+    ) -> io::Result<()> {
+        let mut causes = self.explain(chunk, &rendered, to_explain).into_iter();
+        for (which, rendered) in chunk.iter().zip(rendered) {
+            let causes = match rendered? {
+                Rendered::Done(bytes) => {
+                    out.write_all(&bytes)?;
+                    continue;
+                }
+                Rendered::Broken => causes.next().unwrap_or_default(),
+                Rendered::Large => Vec::new(),
+            };
+            self.with_map(*which, |mut map| {
+                map.row.causes = causes;
+                render(&map, out)
+            })?;
         }
         Ok(())
     }
