@@ -7,23 +7,35 @@ use crate::check::registry::rules;
 use crate::check::rule::Rule;
 use crate::cli::fail::UsageError;
 use crate::cli::options::Look;
+use crate::cli::options::Values;
 use crate::cli::output::write_out;
+use crate::cli::source::check_values;
+use crate::report::rules_text::write_findings_of;
 use crate::report::rules_text::write_rules;
+use crate::report::style::Style;
 use crate::report::style::WIDTH;
 use crate::report::style::wrap;
+use crate::snapshot::load::load;
+use crate::survey::result::MapRow;
+use std::io;
+use std::io::Write;
+use std::path::PathBuf;
 
 /// Explain a rule: what must hold, and what breaks it
 ///
 /// Prints the rule's manual, with the innocent states that merely look alike. Without a rule, lists all of them with their severity.
+/// With --in, explains what was found in a snapshot: each rule that is broken there, with the places, and its manual.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "\
 Exit codes:
   0  the rule was explained
-  2  there is no such rule
+  2  there is no such rule, or the snapshot cannot be read
 
 Examples:
   badmap explain MAP-COUNT
-  badmap explain --list")]
+  badmap explain --list
+  badmap explain --in monday.badmap              every rule that is broken there
+  badmap explain MAP-COUNT --in monday.badmap    this one, with the maps that break it")]
 pub(super) struct Args {
     /// Id of the rule, as findings name it
     rule: Option<String>,
@@ -32,28 +44,72 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "rule")]
     list: bool,
 
+    /// Snapshot whose findings are explained
+    #[arg(long = "in", value_name = "SNAPSHOT", conflicts_with = "list")]
+    snapshot: Option<PathBuf>,
+
+    /// Go on although the snapshot holds keys in clear, and show them
+    #[arg(long, value_enum, default_value_t = Values::Digest, value_name = "MODE", requires = "snapshot")]
+    values: Values,
+
     #[command(flatten)]
     look: Look,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
-    match &args.rule {
-        Some(id) => {
-            let rule = find_rule(id).ok_or_else(|| unknown(id))?;
-            let text = manual(rule);
-            write_out(|out| {
-                let lines = text.trim_end().lines().flat_map(|line| wrap(line, WIDTH));
-                lines
-                    .into_iter()
-                    .try_for_each(|line| writeln!(out, "{line}"))
-            })?;
-        }
+    let rule = match &args.rule {
+        Some(id) => Some(find_rule(id).ok_or_else(|| unknown(id))?),
+        None => None,
+    };
+    if let Some(path) = &args.snapshot {
+        let (head, maps) = load(path)?;
+        check_values(&head, args.values.mode(), args.look.quiet)?;
+        write_out(|out| write_broken(out, &maps, rule, args.look.style()))?;
+        return Ok(0);
+    }
+    match rule {
+        Some(rule) => write_out(|out| write_manual(out, rule))?,
         None => {
             let all: Vec<&Rule> = rules().collect();
             write_out(|out| write_rules(out, &all, args.look.style()))?;
         }
     }
     Ok(0)
+}
+
+fn write_manual(out: &mut dyn Write, rule: &Rule) -> io::Result<()> {
+    let text = manual(rule);
+    let lines = text.trim_end().lines().flat_map(|line| wrap(line, WIDTH));
+    lines
+        .into_iter()
+        .try_for_each(|line| writeln!(out, "{line}"))
+}
+
+/// What the maps of a snapshot break, rule by rule, each with its manual; of one rule only, if it is named.
+fn write_broken(
+    out: &mut dyn Write,
+    maps: &[MapRow],
+    only: Option<&Rule>,
+    style: Style,
+) -> io::Result<()> {
+    let mut any = false;
+    for rule in rules().filter(|r| only.is_none_or(|o| o.id == r.id)) {
+        let broken = write_findings_of(out, maps, rule, style)?;
+        if !broken && only.is_none() {
+            continue;
+        }
+        any = true;
+        if !broken {
+            writeln!(out, "No map of the snapshot breaks {}.", rule.id)?;
+        }
+        writeln!(out)?;
+        write_manual(out, rule)?;
+        writeln!(out)?;
+    }
+    match any {
+        true => Ok(()),
+        false => writeln!(out, "No map of the snapshot breaks a rule."),
+    }
 }
 
 fn unknown(id: &str) -> UsageError {
