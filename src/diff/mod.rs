@@ -1,4 +1,13 @@
 //! What happened between two dumps: maps are paired, and each pair is compared.
 
+pub mod change;
+pub mod compare;
+pub mod entries;
 pub mod load;
+pub mod pair;
+pub mod result;
+mod same;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod side;
+pub mod sums;
