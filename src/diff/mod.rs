@@ -6,6 +6,7 @@ pub mod entries;
 pub mod load;
 pub mod pair;
 pub mod result;
+pub mod row;
 mod same;
 #[cfg(test)]
 pub(crate) mod samples;

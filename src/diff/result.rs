@@ -9,14 +9,14 @@ use crate::diff::change::Changes;
 use crate::diff::compare;
 use crate::diff::compare::Basis;
 use crate::diff::compare::Contents;
-use crate::diff::compare::Field;
 use crate::diff::entries::EntryDiff;
-use crate::diff::pair::How;
 use crate::diff::pair::NO_OWNER;
 use crate::diff::pair::Pair;
 use crate::diff::pair::Pairing;
 use crate::diff::pair::is_garbage;
 use crate::diff::pair::pair;
+use crate::diff::row::Delta;
+use crate::diff::row::Row;
 use crate::diff::side::Side;
 use crate::diff::side::SideMap;
 use crate::diff::sums::Sums;
@@ -89,63 +89,6 @@ impl Group {
     }
 }
 
-/// What a map gained.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct Delta {
-    /// Entries; a length that could not be read counts as 0.
-    pub len: i64,
-    /// Bytes.
-    pub bytes: i64,
-    /// Of these, bytes of empty slots.
-    pub waste: i64,
-    /// Deleted slots.
-    pub tombstones: i64,
-}
-
-impl Delta {
-    fn of(old: Option<&SideMap>, new: Option<&SideMap>) -> Delta {
-        let gain = |get: fn(&SideMap) -> u64| gained(old.map_or(0, get), new.map_or(0, get));
-        let len = |m: Option<&SideMap>| m.and_then(|m| m.len).unwrap_or(0);
-        Delta {
-            len: len(new).saturating_sub(len(old)),
-            bytes: gain(|m| m.bytes),
-            waste: gain(|m| m.waste),
-            tombstones: gain(|m| m.marks.deleted),
-        }
-    }
-}
-
-/// What happened to one map.
-#[derive(Clone, Debug)]
-pub struct Row<'d> {
-    /// All that did.
-    pub changes: Changes,
-    /// What shows that the two are one; `None` for a map of one side.
-    pub how: Option<How>,
-    /// The map in OLD.
-    pub old: Option<&'d SideMap>,
-    /// In NEW.
-    pub new: Option<&'d SideMap>,
-    /// What it gained; a map that came gained all it has.
-    pub delta: Delta,
-    /// Fields that differ; of a map of both sides only.
-    pub fields: Vec<Field>,
-    /// Rules that are broken now.
-    pub broke: Vec<&'static str>,
-    /// Rules that were.
-    pub healed: Vec<&'static str>,
-    /// Of a map that went: the map that stands at its owner path now.
-    pub replaced_by: Option<Addr>,
-    /// Of a map that came: the map that stood there.
-    pub replaces: Option<Addr>,
-    /// What else there is to know, in words.
-    pub notes: Vec<String>,
-    /// Whether it holds the same; `None` for a map of one side.
-    pub contents: Option<Contents>,
-    /// Its entries, where they were compared.
-    pub entries: Option<&'d EntryDiff>,
-}
-
 /// A pair that is listed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Listed {
@@ -183,6 +126,8 @@ pub struct Diff<'s> {
     pub counts: Vec<(Change, u64)>,
     /// The maps that are listed, in order: what broke, then by bytes gained, bytes lost, entries gained or lost, address.
     pub listed: Vec<Listed>,
+    /// With `Options::map`: a side has such a map, garbage aside. It may stand in an ambiguous group.
+    pub map_found: bool,
     /// How many would be without `Options::top`.
     pub maps_total: u64,
     /// Types of which maps, entries or bytes differ, by bytes gained.
@@ -201,7 +146,7 @@ pub fn diff<'s>(old: &'s Side, new: &'s Side, options: &Options) -> Diff<'s> {
     let basis = basis(&pairing);
     let mut counts = Change::ALL.map(|c| (c, 0u64)).to_vec();
     let mut listed = Vec::new();
-    let mut all = Changes::default();
+    let mut all = Changes::default(); // of the maps that were asked for
     let wanted = if options.only.is_empty() {
         None
     } else {
@@ -241,6 +186,10 @@ pub fn diff<'s>(old: &'s Side, new: &'s Side, options: &Options) -> Diff<'s> {
         new_totals: totals(new),
         counts,
         listed: listed.into_iter().map(|(_, l)| l).collect(),
+        map_found: options
+            .map
+            .as_ref()
+            .is_some_and(|t| has(old, t) || has(new, t)),
         maps_total,
         by_type: groups(old, new, |m| Cow::Borrowed(&*m.ty)),
         by_owner: groups(old, new, |m| match &*m.owner {
@@ -287,29 +236,13 @@ impl Diff<'_> {
 
     fn row(&self, listed: &Listed) -> Option<Row<'_>> {
         let p = self.pair(listed)?;
-        let basis = basis(&self.pairing);
         let (old, new) = (at(self.old, p.old), at(self.new, p.new));
-        let both = old.zip(new);
-        let (broke, healed) = match (old, new) {
-            (Some(o), Some(n)) => compare::rules(o, n),
-            (None, Some(n)) => (n.broken_rules.clone(), Vec::new()),
-            _ => Default::default(),
-        };
         let addr = |side, i| at(side, i).map(|m| m.addr);
         Some(Row {
-            changes: listed.changes,
-            how: p.how,
-            old,
-            new,
-            delta: Delta::of(old, new),
-            fields: both.map_or_else(Vec::new, |(o, n)| compare::fields(o, n, basis)),
-            broke,
-            healed,
             replaced_by: addr(self.new, p.replaced.filter(|_| new.is_none())),
             replaces: addr(self.old, p.replaced.filter(|_| old.is_none())),
-            notes: notes(p, old, new, basis),
-            contents: both.map(|(o, n)| compare::contents(o, n, basis)),
             entries: self.entries.get(&listed.pair),
+            ..Row::of(p, old, new, listed.changes, basis(&self.pairing))
         })
     }
 }
@@ -335,6 +268,11 @@ fn changes(old: Option<&SideMap>, new: Option<&SideMap>, basis: Basis) -> Change
         }
         (None, _) => Changes::of(&[Change::Came]),
     }
+}
+
+fn has(side: &Side, target: &Target) -> bool {
+    let mut live = side.maps.iter().filter(|m| !is_garbage(m));
+    live.any(|m| is_target(m, target))
 }
 
 fn is_target(map: &SideMap, target: &Target) -> bool {
@@ -407,50 +345,6 @@ fn groups<'s>(
         })
         .collect();
     out.sort_by(|a, b| (Reverse(a.bytes()), &a.name).cmp(&(Reverse(b.bytes()), &b.name)));
-    out
-}
-
-fn notes(p: &Pair, old: Option<&SideMap>, new: Option<&SideMap>, basis: Basis) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut say = |is: bool, what: &str| {
-        if is {
-            out.push(what.to_owned());
-        }
-    };
-    say(p.now_garbage, "still in memory as garbage");
-    say(p.was_garbage, "it was garbage in OLD");
-    say(
-        p.reused && p.old.is_some(),
-        "the memory of its header holds another map now",
-    );
-    say(
-        p.reused && p.new.is_some(),
-        "the memory of its header held another map",
-    );
-    say(p.keys_ignored, "paired without the keys in its owner path");
-    if let Some((o, n)) = old.zip(new) {
-        let was_broken = o.verdict == Some(Verdict::Broken);
-        let judged = |m: &SideMap| matches!(m.verdict, Some(Verdict::Ok | Verdict::Broken));
-        say(
-            was_broken && !judged(n),
-            "it was broken, and cannot be judged in NEW",
-        );
-        say(
-            n.verdict == Some(Verdict::Broken) && !judged(o),
-            "it could not be judged in OLD",
-        );
-        say(
-            compare::only_len_differs(o, n, basis),
-            "its entries are the same: it is the count that differs",
-        );
-        if compare::contents(o, n, basis) == Contents::KeysSame {
-            say(basis.same_process, "same keys, other elems");
-            say(
-                !basis.same_process,
-                "same keys, other elems; elems with pointers differ between any two processes",
-            );
-        }
-    }
     out
 }
 

@@ -155,13 +155,20 @@ pub(crate) fn story() -> (Side, Side) {
     broken.len = Some(4101);
     let mut emptier = sized(names, 65_536, 60_000, 20);
     emptier.marks.deleted = 880;
+    let other = ContentDigest {
+        keys: 8,
+        entries: 99,
+    };
+    emptier.digest = Some(other);
+    let mut grown_srv = grown(11, 3, sized(srv, 2_400_000, 800_000, 14_201));
+    grown_srv.digest = Some(other);
     let mut elems = attrs(2);
     elems.digest = Some(ContentDigest {
         keys: 7,
         entries: 99,
     });
     let mut new = side(vec![
-        grown(11, 3, sized(srv, 2_400_000, 800_000, 14_201)),
+        grown_srv,
         emptier,
         elems,
         attrs(3),

@@ -6,7 +6,7 @@ use crate::diff::compare::Value;
 use crate::diff::entries::EntryChange;
 use crate::diff::entries::EntryDiff;
 use crate::diff::entries::EntryRow;
-use crate::diff::result::Row;
+use crate::diff::row::Row;
 use crate::diff::side::SideMap;
 use crate::report::escape::clean;
 use crate::report::list_text::Column;
@@ -93,10 +93,12 @@ fn cells(row: &Row<'_>, style: Style) -> Vec<String> {
 fn write_details(out: &mut dyn Write, row: &Row<'_>, style: Style) -> io::Result<()> {
     if style.verbose {
         let addr = |m: Option<&SideMap>| m.map_or("-".to_owned(), |m| m.addr.to_string());
-        let how = row.how.map_or("not paired", |h| h.as_str());
+        let how = row
+            .how
+            .map_or(String::new(), |h| format!(", by {}", h.as_str()));
         let words: Vec<&str> = row.changes.words().map(|c| c.as_str()).collect();
         let at = from_to(&addr(row.old), &addr(row.new));
-        say(out, &format!("{at}, by {how}: {}", words.join(", ")))?;
+        say(out, &format!("{at}{how}: {}", words.join(", ")))?;
     }
     for (what, rules, ink) in [
         ("broke", &row.broke, Ink::Bad),

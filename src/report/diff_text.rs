@@ -7,8 +7,8 @@ use crate::diff::pair::Ambiguous;
 use crate::diff::result::Diff;
 use crate::diff::result::Exit;
 use crate::diff::result::Group;
-use crate::diff::result::Row;
 use crate::diff::result::SideTotals;
+use crate::diff::row::Row;
 use crate::diff::side::Side;
 use crate::diff::sums::gained;
 use crate::report::blame_text::duration;
@@ -88,10 +88,10 @@ fn write_side(out: &mut dyn Write, label: &str, side: &Side) -> io::Result<()> {
     };
     let doubt = match p.matched {
         Match::Yes => "",
-        Match::Unverified => " NOT VERIFIED",
-        Match::Mismatch => " DIFFERS from the binary's: trust nothing below blindly",
+        Match::Unverified => ", NOT VERIFIED",
+        Match::Mismatch => ", NOT THE BINARY'S: trust nothing below blindly",
     };
-    let second = format!("build {build}{doubt}, {form}, {entries}");
+    let second = format!("build ID {build}{doubt}, {form}, {entries}");
     write_field(out, "", "", &wrap(&second, BODY))?;
     let ending = match &side.crash {
         (CrashKind::None, _) => "dumped alive".to_owned(),
@@ -114,19 +114,16 @@ fn write_totals(out: &mut dyn Write, diff: &Diff<'_>, style: Style) -> io::Resul
     };
     let mut lines = vec![
         format!(
-            "{}, {} entries",
+            "{} maps, {} entries",
             both(|t| t.live.maps),
             both(|t| t.live.entries)
         ),
-        format!(
-            "{}, of which empty {}",
-            bytes(|t| t.live.bytes),
-            bytes(|t| t.live.waste)
-        ),
+        bytes(|t| t.live.bytes),
+        format!("of these empty: {}", bytes(|t| t.live.waste)),
     ];
     if old.garbage.maps > 0 || new.garbage.maps > 0 {
         lines.push(format!(
-            "besides, garbage that is not compared: {}, {}",
+            "garbage, which is not compared: {} maps, {}",
             both(|t| t.garbage.maps),
             bytes(|t| t.garbage.bytes)
         ));

@@ -270,3 +270,23 @@ fn a_hundred_thousand_maps_are_compared_quickly() {
     assert_eq!(d.rows().count(), 50_000);
     assert_eq!(d.by_owner.len(), 1);
 }
+
+#[test]
+fn a_map_that_was_asked_for_is_found_or_not() {
+    let (old, new) = (
+        side(vec![map(1, TY, ""), garbage(map(2, TY, ""))]),
+        other_run(vec![map(5, TY, "")]),
+    );
+    let found = |addr| {
+        let options = Options {
+            map: Some(Target::Addr(Addr(addr))),
+            ..Options::default()
+        };
+        let d = diff(&old, &new, &options);
+        (d.map_found, d.exit.code())
+    };
+    assert_eq!(found(1), (true, 3));
+    assert_eq!(found(5), (true, 3));
+    assert_eq!(found(2), (false, 3));
+    assert_eq!(found(9), (false, 3));
+}

@@ -28,7 +28,7 @@ fn text(diff: &Diff<'_>, style: Style) -> String {
 fn one_process_before_and_after() {
     let (old, new) = samples::story();
     let mut d = diff(&old, &new, &Options::default());
-    let wanted = d.entries_wanted().next().map(|w| w.pair);
+    let wanted = d.entries_wanted().nth(1).map(|w| w.pair);
     d.entries
         .insert(wanted.expect("a map grew"), samples::entry_story());
     let short = text(&d, Style::default());
@@ -84,4 +84,19 @@ fn hostile_names_are_escaped() {
     let d = diff(&old, &new, &Options::default());
     text(&d, ALL);
     text(&diff(&new, &old, &Options::default()), Style::default());
+}
+
+#[test]
+fn what_cannot_be_compared_says_what_would_help() {
+    let maps = || vec![samples::map(1, "map[int]int", "main.a")];
+    let mut old = samples::side(maps());
+    old.key_id = None;
+    old.entries = "none".into();
+    let new = samples::side(maps());
+    let said = text(&diff(&old, &new, &Options::default()), Style::default());
+    assert!(
+        said.contains("changes  1 unknown, nothing else differs"),
+        "{said}"
+    );
+    assert!(said.contains("snapshots with --entries digest"), "{said}");
 }
