@@ -2,6 +2,8 @@
 //! In: the rows of a survey. Out: references to those chosen, or totals.
 
 use crate::check::rule::Verdict;
+use crate::find::fold_path::Fold;
+use crate::find::fold_path::fold_path;
 use crate::report::list_text::Group;
 use crate::survey::result::MapRow;
 use clap::ValueEnum;
@@ -159,7 +161,7 @@ pub(super) fn group(rows: &[&MapRow], by: GroupBy, sort: Option<Sort>) -> Vec<Gr
         let name = match by {
             GroupBy::Type => row.ty.clone(),
             GroupBy::Owner if row.owner.is_empty() => NO_OWNER.to_owned(),
-            GroupBy::Owner => fold(&row.owner),
+            GroupBy::Owner => fold_path(&row.owner, Fold::ALL).into_owned(),
         };
         let g = groups.entry(name).or_insert_with_key(|name| Group {
             name: name.clone(),
@@ -191,55 +193,6 @@ pub(super) fn group(rows: &[&MapRow], by: GroupBy, sort: Option<Sort>) -> Vec<Gr
 
 /// The owner of maps that nothing leads to.
 const NO_OWNER: &str = "(none)";
-
-/// The path with whatever stands in brackets as `[*]`: `main.srv.sessions["u]17"].attrs` becomes
-/// `main.srv.sessions[*].attrs`. Brackets inside quotes belong to the key. Goroutines and addresses in
-/// parentheses count as elements too: `main.serve(goroutine 18).conn` becomes `main.serve(goroutine *).conn`.
-pub(super) fn fold(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    let mut depth = 0u32;
-    let mut quote: Option<char> = None;
-    let mut chars = path.chars();
-    while let Some(c) = chars.next() {
-        match (quote, c) {
-            (Some('"' | '\''), '\\') => {
-                chars.next();
-            }
-            (Some(q), c) if q == c => quote = None,
-            (Some(_), _) => {}
-            (None, '"' | '`' | '\'') if depth > 0 => quote = Some(c),
-            (None, '[') => {
-                if depth == 0 {
-                    out.push_str("[*]");
-                }
-                depth = depth.saturating_add(1);
-            }
-            (None, ']') => depth = depth.saturating_sub(1),
-            (None, '(') if depth == 0 => {
-                let rest = chars.as_str();
-                let inside = rest.split(')').next().unwrap_or_default();
-                let folded = if inside.starts_with("0x") {
-                    Some("*")
-                } else if inside
-                    .strip_prefix("goroutine ")
-                    .is_some_and(|n| n.chars().all(|c| c.is_ascii_digit()))
-                {
-                    Some("goroutine *")
-                } else {
-                    None
-                };
-                out.push('(');
-                if let Some(folded) = folded {
-                    out.push_str(folded);
-                    chars = rest.get(inside.len()..).unwrap_or_default().chars();
-                }
-            }
-            (None, c) if depth == 0 => out.push(c),
-            (None, _) => {}
-        }
-    }
-    out
-}
 
 #[cfg(test)]
 mod tests {
@@ -346,23 +299,5 @@ mod tests {
                 .sum::<u64>(),
             1
         );
-    }
-
-    #[test]
-    fn brackets_inside_quotes_do_not_end_a_key() {
-        assert_eq!(fold("main.m[\"a]b\\\"]\"].x[3][`]`]"), "main.m[*].x[*][*]");
-        assert_eq!(fold("main.m[main.K[int]{1}].y"), "main.m[*].y");
-        assert_eq!(fold("main.plain"), "main.plain");
-        assert_eq!(
-            fold("(*main.serve(goroutine 18).conns[3])"),
-            "(*main.serve(goroutine *).conns[*])"
-        );
-        assert_eq!(fold("(0xc000012340+0x18).(map[int]int)"), "(*).(map[*]int)");
-        assert_eq!(
-            fold("finalizer(0xc000012340).(func).m"),
-            "finalizer(*).(func).m"
-        );
-        assert_eq!(fold("main.m[\"unclosed"), "main.m[*]");
-        assert_eq!(fold("main.it's[']'].k"), "main.it's[*].k");
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod closure;
 mod extent;
+pub mod fold_path;
 pub mod found;
 pub(crate) mod guard;
 mod guess;

@@ -288,7 +288,7 @@ fn write_cause(out: &mut dyn Write, blame: &Blame, style: Style) -> io::Result<(
 }
 
 /// A length of time, in the unit that fits.
-fn duration(ns: u64) -> String {
+pub(crate) fn duration(ns: u64) -> String {
     const UNITS: [(u64, &str); 4] = [
         (3_600_000_000_000, "h"),
         (60_000_000_000, "min"),

@@ -233,7 +233,8 @@ fn join(head: &str, facts: &str) -> String {
     }
 }
 
-fn go(p: &ProcessInfo) -> String {
+/// Go version and platform.
+pub(crate) fn go(p: &ProcessInfo) -> String {
     let untested = if p.untested {
         " (UNTESTED: newer than this badmap)"
     } else {
@@ -242,7 +243,8 @@ fn go(p: &ProcessInfo) -> String {
     format!("{}{untested} {}/{}, {} maps", p.go, p.os, p.arch, p.maps)
 }
 
-fn who(p: &ProcessInfo) -> Option<String> {
+/// Pid and name, as far as known.
+pub(crate) fn who(p: &ProcessInfo) -> Option<String> {
     match (p.pid, &p.command) {
         (Some(pid), Some(name)) => Some(format!("pid {pid} ({name})")),
         (Some(pid), None) => Some(format!("pid {pid}")),

@@ -34,6 +34,7 @@ use std::io;
 use std::io::Write;
 
 mod causes;
+pub mod diff;
 pub mod goroutines;
 
 #[derive(Serialize)]

@@ -2,6 +2,7 @@
 //! In: rows already chosen and sorted. Out: aligned columns; owner paths last and never shortened.
 
 use crate::check::rule::Verdict;
+use crate::diff::change::Change;
 use crate::report::escape::clean;
 use crate::report::style::Ink;
 use crate::report::style::Style;
@@ -38,8 +39,8 @@ pub struct Group {
     pub broken: u64,
 }
 
-/// Cells of one line: true where a column of numbers is aligned to the right.
-type Column = (&'static str, bool);
+/// The head of a column: true where it holds numbers and is aligned to the right.
+pub(crate) type Column = (&'static str, bool);
 
 /// Writes the maps as a table.
 pub fn write_list(out: &mut dyn Write, rows: &[&MapRow], style: Style) -> io::Result<()> {
@@ -162,27 +163,44 @@ pub fn write_list_end(out: &mut dyn Write, survey: &Survey, style: Style) -> io:
     Ok(())
 }
 
-fn write_table(
+/// Writes lines of cells below their heads.
+pub(crate) fn write_table(
     out: &mut dyn Write,
     head: &[Column],
     lines: &[Vec<String>],
     style: Style,
 ) -> io::Result<()> {
-    let mut widths: Vec<usize> = head.iter().map(|(name, _)| columns(name)).collect();
-    for line in lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = (*width).max(columns(cell));
-        }
-    }
-    let names: Vec<String> = head.iter().map(|(name, _)| (*name).to_owned()).collect();
-    write_line(out, head, &widths, &names, Style::default())?;
+    let widths = widths(head, lines.iter().map(Vec::as_slice));
+    write_heads(out, head, &widths)?;
     for line in lines {
         write_line(out, head, &widths, line, style)?;
     }
     Ok(())
 }
 
-fn write_line(
+/// How wide each column has to be.
+pub(crate) fn widths<'l>(head: &[Column], lines: impl Iterator<Item = &'l [String]>) -> Vec<usize> {
+    let mut widths: Vec<usize> = head.iter().map(|(name, _)| columns(name)).collect();
+    for line in lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(columns(cell));
+        }
+    }
+    widths
+}
+
+/// Writes the heads of columns.
+pub(crate) fn write_heads(
+    out: &mut dyn Write,
+    head: &[Column],
+    widths: &[usize],
+) -> io::Result<()> {
+    let names: Vec<String> = head.iter().map(|(name, _)| (*name).to_owned()).collect();
+    write_line(out, head, widths, &names, Style::default())
+}
+
+/// Writes one line of cells. Words for a state are coloured.
+pub(crate) fn write_line(
     out: &mut dyn Write,
     head: &[Column],
     widths: &[usize],
@@ -198,7 +216,7 @@ fn write_line(
         if *right {
             text.push_str(&spaces(width.saturating_sub(columns(cell))));
             text.push_str(cell);
-        } else if *name == "STATE" {
+        } else if matches!(*name, "STATE" | "CHANGE") {
             text.push_str(&match ink(cell) {
                 Some(ink) => style.ink_padded(ink, cell, *width),
                 None => pad(cell, *width),
@@ -213,14 +231,17 @@ fn write_line(
 }
 
 fn ink(state: &str) -> Option<Ink> {
-    [
-        (Verdict::Ok, Ink::Good),
-        (Verdict::Broken, Ink::Bad),
-        (Verdict::Unknown, Ink::Doubt),
-    ]
-    .into_iter()
-    .find(|(v, _)| v.as_str() == state)
-    .map(|(_, ink)| ink)
+    let verdicts = [
+        (Verdict::Ok.as_str(), Ink::Good),
+        (Verdict::Broken.as_str(), Ink::Bad),
+        (Verdict::Unknown.as_str(), Ink::Doubt),
+    ];
+    let changes = [
+        (Change::Broke.as_str(), Ink::Bad),
+        (Change::Healed.as_str(), Ink::Good),
+    ];
+    let mut words = verdicts.into_iter().chain(changes);
+    words.find(|(word, _)| *word == state).map(|(_, ink)| ink)
 }
 
 #[cfg(test)]

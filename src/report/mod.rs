@@ -3,6 +3,8 @@
 
 pub mod blame_text;
 pub mod check_text;
+pub mod diff_rows_text;
+pub mod diff_text;
 pub mod escape;
 pub mod goroutines_text;
 pub mod info_text;

@@ -1,0 +1,145 @@
+//! Pairs between two processes: a map is known by the way to it, and by its type.
+//! In: the maps of two sides. Out: pairs of maps that are alone at their path, and groups of those that are not.
+
+use crate::diff::pair::Ambiguous;
+use crate::diff::pair::How;
+use crate::diff::pair::NO_OWNER;
+use crate::diff::pair::One;
+use crate::diff::pair::Pair;
+use crate::diff::pair::Sole;
+use crate::diff::pair::Work;
+use crate::diff::pair::at;
+use crate::diff::pair::indices;
+use crate::diff::pair::is_garbage;
+use crate::diff::side::SideMap;
+use crate::diff::sums::Sums;
+use crate::find::fold_path::Fold;
+use crate::find::fold_path::Keys;
+use crate::find::fold_path::fold_path;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Maps of OLD and of NEW by folded path and type.
+type Alike<'w> = HashMap<(Cow<'w, str>, &'w str), (Vec<u32>, Vec<u32>)>;
+
+impl<'w> Work<'w> {
+    pub(super) fn by_owner(&mut self) {
+        let lives = |maps: &'w [SideMap]| {
+            indices(maps).filter(move |i| at(maps, *i).is_some_and(|m| !is_garbage(m)))
+        };
+        // The text as it is, where nothing in it depends on the run.
+        let mut texts: HashMap<(&'w str, &'w str), Sole> = HashMap::new();
+        let mut folded: Alike<'w> = HashMap::new();
+        let plain = |m: &SideMap| {
+            // An index of a slice is one on both sides, also where keys are shown in two ways.
+            let keys = if self.fold.keys == Keys::All {
+                Keys::Redacted
+            } else {
+                self.fold.keys
+            };
+            let fold = Fold { keys, ..self.fold };
+            !m.owner.is_empty() && fold_path(&m.owner, fold) == *m.owner
+        };
+        for (is_old, maps) in [(true, self.old), (false, self.new)] {
+            for i in lives(maps) {
+                if let Some(m) = at(maps, i).filter(|m| plain(m)) {
+                    let sole = texts.entry((&*m.owner, &*m.ty)).or_default();
+                    let one = if is_old { &mut sole.old } else { &mut sole.new };
+                    one.add(usize::try_from(i).unwrap_or(usize::MAX));
+                }
+            }
+        }
+        let paired = |m: &'w SideMap| match texts.get(&(&*m.owner, &*m.ty)) {
+            Some(Sole {
+                old: One::Only(o),
+                new: One::Only(n),
+            }) => Some((*o, *n)),
+            _ => None,
+        };
+        for (is_old, maps) in [(true, self.old), (false, self.new)] {
+            for i in lives(maps) {
+                let Some(m) = at(maps, i) else { continue };
+                match paired(m) {
+                    // Said once, by the map of OLD.
+                    Some((_, n)) if is_old => self.out.pairs.push(Pair {
+                        old: Some(i),
+                        new: u32::try_from(n).ok(),
+                        how: Some(How::Owner),
+                        ..Pair::default()
+                    }),
+                    Some(_) => {}
+                    None => {
+                        let path = fold_path(&m.owner, self.fold);
+                        let (olds, news) = folded.entry((path, &*m.ty)).or_default();
+                        if is_old { olds } else { news }.push(i);
+                    }
+                }
+            }
+        }
+        self.folded(folded);
+    }
+
+    fn folded(&mut self, folded: Alike<'w>) {
+        for ((owner, _), (olds, news)) in folded {
+            let maps = |side: &'w [SideMap], of: &[u32]| -> Vec<&'w SideMap> {
+                of.iter().filter_map(|i| at(side, *i)).collect()
+            };
+            match (&*olds, &*news) {
+                _ if owner.is_empty() => {}
+                ([o], [n]) => {
+                    let keys = self.fold.keys != Keys::Keep;
+                    let without = |i: &u32, maps| {
+                        at(maps, *i).is_some_and(|m: &SideMap| {
+                            let volatile = Fold {
+                                keys: Keys::Keep,
+                                volatile: true,
+                            };
+                            fold_path(&m.owner, volatile) != owner
+                        })
+                    };
+                    self.out.pairs.push(Pair {
+                        old: Some(*o),
+                        new: Some(*n),
+                        how: Some(How::OwnerFolded),
+                        keys_ignored: keys && (without(o, self.old) || without(n, self.new)),
+                        ..Pair::default()
+                    });
+                    continue;
+                }
+                ([], _) | (_, []) => {
+                    olds.iter().for_each(|i| self.alone(Some(*i), None));
+                    news.iter().for_each(|i| self.alone(None, Some(*i)));
+                    continue;
+                }
+                _ => {}
+            }
+            let (olds, news) = (maps(self.old, &olds), maps(self.new, &news));
+            let Some(ty) = olds.first().or(news.first()).map(|m| Arc::clone(&m.ty)) else {
+                continue;
+            };
+            let sums = |maps: &[&SideMap]| {
+                let mut sums = Sums::default();
+                maps.iter().for_each(|m| sums.add(m));
+                sums
+            };
+            self.out.ambiguous.push(Ambiguous {
+                owner: if owner.is_empty() {
+                    NO_OWNER.to_owned()
+                } else {
+                    owner.into_owned()
+                },
+                ty,
+                old: sums(&olds),
+                new: sums(&news),
+            });
+        }
+        // A hash map has no order; what is shown has one.
+        self.out
+            .pairs
+            .sort_by_key(|p| (p.old.is_none(), p.old, p.new));
+        self.out
+            .ambiguous
+            .sort_by(|a, b| (&a.owner, &a.ty).cmp(&(&b.owner, &b.ty)));
+    }
+}
