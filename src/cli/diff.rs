@@ -1,6 +1,7 @@
 //! `badmap diff`: what happened to the maps of a process between two dumps, or between two processes.
 //! In: two snapshots or cores. Out: the maps that differ, as text, a JSON document or JSON Lines.
 
+use crate::base::progress::Progress;
 use crate::cli::fail::UsageError;
 use crate::cli::options::Look;
 use crate::cli::options::Redaction;
@@ -8,15 +9,24 @@ use crate::cli::options::Values;
 use crate::cli::output::write_out;
 use crate::cli::progress::Bar;
 use crate::cli::show::parse_target;
+use crate::cli::source::lacks;
 use crate::diff::change::Change;
-use crate::diff::result::Diff;
+use crate::diff::dump::Dump;
+use crate::diff::dump::compare_entries;
 use crate::diff::result::Options;
 use crate::diff::result::diff;
 use crate::diff::side::Side;
+use crate::file::keyfile::KEY_BYTES;
 use crate::report::diff_text;
 use crate::report::json;
+use crate::snapshot::read::is_snapshot;
+use crate::snapshot::write::Wish;
+use crate::survey::request::Request;
+use crate::survey::request::ValueMode;
+use crate::survey::run::set_jobs;
 use clap::ValueEnum;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::path::PathBuf;
 
 /// Maps that text lists unless told otherwise.
@@ -178,7 +188,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         map: args.map.as_deref().map(parse_target).transpose()?,
         top: args.top.or(short.then_some(ROWS)),
     };
-    let (old, new) = load(args, &bar)?;
+    let (old_file, new_file) = open(args, &bar)?;
+    let (old, new) = (old_file.side()?, new_file.side()?);
+    for side in [&old, &new] {
+        check_side(side, args)?;
+    }
     let mut diff = diff(&old, &new, &options);
     if let Some(map) = args.map.as_ref().filter(|_| !diff.map_found) {
         return Err(UsageError {
@@ -187,7 +201,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         }
         .into());
     }
-    compare_entries(args, &mut diff, &bar)?;
+    bar.phase("comparing entries", None);
+    let entries = compare_entries(&diff, (&old_file, &new_file), args.keys)?;
+    diff.entries = entries;
     drop(bar);
     write_out(|out| match args.format {
         DiffFormat::Text => diff_text::write_diff(out, &diff, style),
@@ -197,16 +213,57 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     Ok(diff.exit.code())
 }
 
-/// Reads both sides.
-fn load(args: &Args, bar: &Bar) -> anyhow::Result<(Side, Side)> {
-    let _ = bar;
-    anyhow::bail!("reading {}: not there yet", args.old.display())
+/// Opens both sides. Two cores are compared under one digest key, that of the first.
+fn open(args: &Args, bar: &Bar) -> anyhow::Result<(Dump, Dump)> {
+    let key = args.redaction.key(args.look.quiet)?;
+    let old = open_one(args, &args.old, key, bar)?;
+    let of_old = match &old {
+        Dump::Core { key, .. } => Some(*key),
+        Dump::Snapshot(_) => None,
+    };
+    let new = open_one(args, &args.new, key.or(of_old), bar)?;
+    Ok((old, new))
 }
 
-/// Compares the entries of the maps that `Diff::entries_wanted` names, in two passes over each file:
-/// `EntryDigests`, then the texts of what is listed, and puts the result into `Diff::entries`.
-fn compare_entries(args: &Args, diff: &mut Diff<'_>, bar: &Bar) -> anyhow::Result<()> {
-    let _ = (args.keys, diff, bar);
+fn open_one(
+    args: &Args,
+    path: &Path,
+    digest_key: Option<[u8; KEY_BYTES]>,
+    bar: &Bar,
+) -> anyhow::Result<Dump> {
+    if is_snapshot(path) {
+        return Ok(Dump::Snapshot(path.to_path_buf()));
+    }
+    if let Some(n) = args.jobs {
+        set_jobs(n.get());
+    }
+    let request = Request {
+        files: vec![path.to_path_buf()],
+        binary: args.binary.clone(),
+        binary_dirs: args.binary_dirs.clone(),
+        allow_mismatch: args.allow_mismatch,
+        tmp_dir: args.tmp_dir.clone().unwrap_or_else(std::env::temp_dir),
+        values: args.redaction.mode(),
+        digest_key,
+    };
+    let wish = Wish {
+        entries: args.entries.mode(),
+        key_from_file: args.redaction.has_key_file(),
+        ..Wish::default()
+    };
+    Ok(Dump::of_core(path, &request, &wish, bar)?)
+}
+
+/// What is in clear is shown only to who asks for it.
+fn check_side(side: &Side, args: &Args) -> anyhow::Result<()> {
+    let is_clear = [&side.values, &side.entries].iter().any(|m| *m == "clear");
+    if side.is_snapshot && is_clear && args.redaction.mode() != ValueMode::Clear {
+        return Err(lacks(
+            Path::new(&side.file),
+            "it holds keys in clear, and no digests in their place",
+            "--values clear shows them",
+        ));
+    }
     Ok(())
 }
 

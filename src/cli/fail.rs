@@ -4,6 +4,7 @@
 use crate::cli::output::OutputError;
 use crate::cli::output::colored_help;
 use crate::cli::output::write_out;
+use crate::diff::dump::DumpError;
 use crate::file::keyfile::KeyFileError;
 use crate::report::escape::clean;
 use crate::snapshot::error::SnapshotError;
@@ -53,6 +54,9 @@ fn hint_of(err: &anyhow::Error) -> Option<String> {
         return e.hint();
     }
     if let Some(e) = err.downcast_ref::<SnapshotError>() {
+        return e.hint();
+    }
+    if let Some(e) = err.downcast_ref::<DumpError>() {
         return e.hint();
     }
     if let Some(e) = err.downcast_ref::<KeyFileError>() {

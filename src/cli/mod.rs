@@ -2,6 +2,7 @@
 //! This is the edge: only here are the environment, the terminal and the working directory known.
 
 mod check;
+mod diff;
 mod explain;
 mod fail;
 mod generate;
@@ -46,6 +47,8 @@ Examples:
   badmap check core.4711                 the first screen: crash and verdict
   badmap check core.4711 ./server        with the binary named
   badmap list core.4711 --sort bytes     which map eats the memory
+  badmap snapshot core.4711 -o m.badmap  a small file that stands for the core
+  badmap diff m.badmap t.badmap          what happened between two dumps
   badmap goroutines core.4711            what every goroutine was doing
   badmap explain MAP-COUNT               what a finding means")]
 struct Cli {
@@ -61,6 +64,7 @@ enum Command {
     Show(show::Args),
     Goroutines(goroutines::Args),
     Snapshot(snapshot::Args),
+    Diff(diff::Args),
     Explain(explain::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
@@ -79,6 +83,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Show(args) => show::run(&args),
         Command::Goroutines(args) => goroutines::run(&args),
         Command::Snapshot(args) => snapshot::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),

@@ -101,6 +101,11 @@ impl Redaction {
         self.values.mode()
     }
 
+    /// Whether the key is in a file.
+    pub(super) fn has_key_file(&self) -> bool {
+        self.digest_key_file.is_some()
+    }
+
     /// The key in the file that was named, if one was.
     pub(super) fn key(&self, quiet: bool) -> anyhow::Result<Option<[u8; KEY_BYTES]>> {
         let Some(path) = &self.digest_key_file else {

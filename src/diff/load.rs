@@ -2,9 +2,10 @@
 //! In: a path. Out: a `Side`, or entries one by one; nothing but small records is kept.
 
 use crate::base::addr::Addr;
+use crate::diff::entries::Entry;
+use crate::diff::entries::digest;
 use crate::diff::side::Side;
 use crate::diff::side::SideMap;
-use crate::schema::number;
 use crate::schema::words::known;
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::line::EntryOut;
@@ -87,44 +88,33 @@ fn side_map(line: MapLine<'_>, types: &mut HashSet<Arc<str>>) -> SideMap {
     }
 }
 
-/// An entry, as a snapshot has it.
-#[derive(Clone, Copy, Debug)]
-pub struct SnapEntry<'l> {
-    /// The map's header.
-    pub map: Addr,
-    /// The bucket or group.
-    pub part: &'l str,
-    /// The slot in it.
-    pub slot: u8,
-    /// The digest of its key; `None` where the key could not be read.
-    pub key: Option<u64>,
-    /// The digest of its elem, likewise.
-    pub elem: Option<u64>,
-    /// Key and elem in clear, where the file has them.
-    pub key_text: Option<&'l str>,
-    /// The elem.
-    pub elem_text: Option<&'l str>,
-}
-
-/// Calls `each` for every entry of these maps.
+/// Calls `each` for every entry of these maps, with its map's address. Where it stands and its texts are only
+/// there if `wants` says so.
 /// # Errors
 /// Whatever keeps it from being a whole snapshot.
 pub fn read_entries(
     path: &Path,
-    maps: &HashSet<Addr>,
-    each: &mut dyn FnMut(SnapEntry<'_>),
+    wants: &dyn Fn(Addr, Option<u64>) -> Option<bool>,
+    each: &mut dyn FnMut(Addr, &Entry<'_>),
 ) -> Result<(), SnapshotError> {
-    let mut wanted = false;
+    let mut cell: Option<&'static str> = None; // of the map at hand, if it is wanted
     read_with_head(path, &mut |_, line| match line {
         Line::Map(line) => {
-            wanted = line.entries.is_some() && maps.contains(&rows::addr(&line.addr));
+            let wanted = line.entries.is_some() && wants(rows::addr(&line.addr), None).is_some();
+            let word = if line.kind == "classic" {
+                "cell"
+            } else {
+                "slot"
+            };
+            cell = wanted.then_some(word);
             Ok(())
         }
-        Line::Part(part) if wanted && part.kind == kind::SLOTS => {
+        Line::Part(part) if part.kind == kind::SLOTS => {
+            let Some(cell) = cell else { return Ok(()) };
             let slots: SlotsLine<'_> = part.parse()?;
             let map = rows::addr(&slots.map);
             for e in &slots.entries {
-                each(entry(map, &slots.part, e));
+                feed(map, &slots, e, cell, wants, each);
             }
             Ok(())
         }
@@ -133,19 +123,32 @@ pub fn read_entries(
     Ok(())
 }
 
-fn entry<'l>(map: Addr, part: &'l str, e: &'l EntryOut<'_>) -> SnapEntry<'l> {
-    SnapEntry {
-        map,
-        part,
-        slot: e.slot,
-        key: e.key.as_deref().and_then(digest),
+fn feed(
+    map: Addr,
+    slots: &SlotsLine<'_>,
+    e: &EntryOut<'_>,
+    cell: &str,
+    wants: &dyn Fn(Addr, Option<u64>) -> Option<bool>,
+    each: &mut dyn FnMut(Addr, &Entry<'_>),
+) {
+    let key = e.key.as_deref().and_then(digest);
+    let entry = Entry {
+        key,
         elem: e.elem.as_deref().and_then(digest),
-        key_text: e.key_text.as_deref(),
-        elem_text: e.elem_text.as_deref(),
+        ..Entry::default()
+    };
+    match wants(map, key) {
+        None => {}
+        Some(false) => each(map, &entry),
+        Some(true) => {
+            let place = format!("{}.{cell}[{}]", slots.part, e.slot);
+            let entry = Entry {
+                place: &place,
+                key_text: e.key_text.as_deref(),
+                elem_text: e.elem_text.as_deref(),
+                ..entry
+            };
+            each(map, &entry);
+        }
     }
-}
-
-/// The number that `#` and 16 hex digits stand for.
-fn digest(text: &str) -> Option<u64> {
-    number(&format!("0x{}", text.strip_prefix('#')?))
 }

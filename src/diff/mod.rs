@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod compare;
+pub mod dump;
 pub mod entries;
 pub mod load;
 pub mod pair;
