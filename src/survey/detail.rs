@@ -15,6 +15,7 @@ use crate::maps::image::SwissMap;
 use crate::maps::image::ctrl;
 use crate::maps::image::group_ctrls;
 use crate::maps::image::tophash;
+use crate::maps::syncmap::SyncMapImage;
 use crate::survey::redact::Redactor;
 
 /// Lengths of chains that are counted apart; longer ones are counted with the last.
@@ -128,6 +129,20 @@ impl ContentDigest {
             };
         });
         sum
+    }
+
+    /// The same of a `sync.Map`.
+    pub fn of_sync(image: &SyncMapImage, redactor: &Redactor<'_, '_, '_>) -> Option<ContentDigest> {
+        if !image.gaps.is_empty() {
+            return None;
+        }
+        let mut room = Vec::new();
+        let mut sum = ContentDigest::default();
+        for (key, elem) in &image.entries {
+            let key = redactor.digest_of_any(*key, &mut room)?;
+            sum = sum.with(&key, &redactor.digest_of_any(*elem, &mut room)?);
+        }
+        Some(sum)
     }
 
     /// With one entry more. A key and its elem are multiplied, so that elems that change places are noticed.

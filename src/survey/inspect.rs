@@ -10,6 +10,7 @@ use crate::find::found::FoundMap;
 use crate::find::path::Paths;
 use crate::find::search::find_maps;
 use crate::maps::image::MapImage;
+use crate::maps::syncmap::SyncMapImage;
 use crate::survey::crash::judge;
 use crate::survey::crash::look;
 use crate::survey::detail::ContentDigest;
@@ -78,6 +79,8 @@ pub struct Inspected<'m, 'a> {
     pub detail: MapDetail,
     /// Its image; a `sync.Map` has none.
     pub image: Option<&'m MapImage<'a>>,
+    /// What a `sync.Map` holds.
+    pub sync: Option<&'m SyncMapImage>,
 }
 
 /// Finds every map and lends them to `work`.
@@ -295,10 +298,15 @@ impl<'a> Inspection<'_, '_, 'a> {
                 let Some(map) = self.found.sync_maps.get(i) else {
                     return Ok(());
                 };
+                let mut detail = MapDetail::default();
+                if self.redactor.mode != ValueMode::None {
+                    detail.digest = ContentDigest::of_sync(&map.image, self.redactor);
+                }
                 work(Inspected {
                     row: row::sync_row(map, self.paths.owner(map.node)),
-                    detail: MapDetail::default(),
+                    detail,
                     image: None,
+                    sync: Some(&map.image),
                 })
             }
             Which::Map(number) => {
@@ -317,6 +325,7 @@ impl<'a> Inspection<'_, '_, 'a> {
                     row,
                     detail,
                     image: Some(&image),
+                    sync: None,
                 })
             }
         }

@@ -85,6 +85,21 @@ impl Redactor<'_, '_, '_> {
     }
 }
 
+impl Redactor<'_, '_, '_> {
+    /// The type `any`, if the program has it.
+    pub fn any(&self) -> Option<TypeId> {
+        self.values.program.type_named("interface {}")
+    }
+
+    /// The whole digest of the `any` at an address, as a `sync.Map` holds them; `None` when something of it cannot
+    /// be had.
+    pub fn digest_of_any(&self, at: Addr, canon: &mut Vec<u8>) -> Option<[u8; 32]> {
+        let mem = self.values.program.mem;
+        let stored = mem.bytes(at, mem.abi.word().saturating_mul(2)).ok()?;
+        self.digest_of(self.any()?, &stored, false, canon).ok()
+    }
+}
+
 /// The digest of a value as snapshots have it: `#` and the first 8 bytes in hex. Those of `show` are the first
 /// 6 bytes of the same.
 pub fn long_digest(digest: &[u8; 32]) -> String {
