@@ -59,17 +59,19 @@ impl<'w> Work<'w> {
             .and_then(|i| at(self.old, i))
             .zip(new.and_then(|i| at(self.new, i)));
         let Some((a, b)) = maps else { return };
-        let (path_a, path_b) = (
-            fold_path(&a.owner, self.fold),
-            fold_path(&b.owner, self.fold),
-        );
-        let same_owner = !a.owner.is_empty() && path_a == path_b;
+        let same_owner = || {
+            !a.owner.is_empty() && fold_path(&a.owner, self.fold) == fold_path(&b.owner, self.fold)
+        };
         let how = match (seed(a), seed(b)) {
             (Some(x), Some(y)) if x == y => Some(How::Address),
-            _ if same_owner => Some(How::AddressOwner),
+            _ if same_owner() => Some(How::AddressOwner),
             (Some(_), Some(_)) => None,
-            // A sync.Map has no seed, nor has what could not be read: the type must do unless owners differ.
-            _ => (a.owner.is_empty() || b.owner.is_empty()).then_some(How::Address),
+            // A sync.Map has no seed, nor has what could not be read: the type must do unless owners differ. What was
+            // garbage may have been freed, and its memory hold another by now.
+            _ => {
+                let no_owner = a.owner.is_empty() || b.owner.is_empty();
+                (no_owner && !is_garbage(a)).then_some(How::Address)
+            }
         };
         let Some(how) = how else {
             self.alone(old, None);

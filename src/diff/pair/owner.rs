@@ -23,61 +23,65 @@ use std::sync::Arc;
 /// Maps of OLD and of NEW by folded path and type.
 type Alike<'w> = HashMap<(Cow<'w, str>, &'w str), (Vec<u32>, Vec<u32>)>;
 
+/// Maps that are not garbage, with their indices.
+fn live(maps: &[SideMap]) -> impl Iterator<Item = (u32, &SideMap)> {
+    indices(maps).zip(maps).filter(|(_, m)| !is_garbage(m))
+}
+
 impl<'w> Work<'w> {
     pub(super) fn by_owner(&mut self) {
-        let lives = |maps: &'w [SideMap]| {
-            indices(maps).filter(move |i| at(maps, *i).is_some_and(|m| !is_garbage(m)))
-        };
-        // The text as it is, where nothing in it depends on the run.
-        let mut texts: HashMap<(&'w str, &'w str), Sole> = HashMap::new();
-        let mut folded: Alike<'w> = HashMap::new();
-        let plain = |m: &SideMap| {
-            // An index of a slice is one on both sides, also where keys are shown in two ways.
-            let keys = if self.fold.keys == Keys::All {
-                Keys::Redacted
-            } else {
-                self.fold.keys
-            };
-            let fold = Fold { keys, ..self.fold };
-            !m.owner.is_empty() && fold_path(&m.owner, fold) == *m.owner
-        };
-        for (is_old, maps) in [(true, self.old), (false, self.new)] {
-            for i in lives(maps) {
-                if let Some(m) = at(maps, i).filter(|m| plain(m)) {
-                    let sole = texts.entry((&*m.owner, &*m.ty)).or_default();
-                    let one = if is_old { &mut sole.old } else { &mut sole.new };
-                    one.add(usize::try_from(i).unwrap_or(usize::MAX));
-                }
+        let sides = [(true, self.old), (false, self.new)];
+        let mut texts: HashMap<(&'w str, &'w str), Sole> = HashMap::with_capacity(self.old.len());
+        for (is_old, maps) in sides {
+            for (i, m) in live(maps).filter(|(_, m)| self.is_plain(m)) {
+                let sole = texts.entry((&*m.owner, &*m.ty)).or_default();
+                let one = if is_old { &mut sole.old } else { &mut sole.new };
+                one.add(usize::try_from(i).unwrap_or(usize::MAX));
             }
         }
-        let paired = |m: &'w SideMap| match texts.get(&(&*m.owner, &*m.ty)) {
-            Some(Sole {
-                old: One::Only(o),
-                new: One::Only(n),
-            }) => Some((*o, *n)),
-            _ => None,
-        };
-        for (is_old, maps) in [(true, self.old), (false, self.new)] {
-            for i in lives(maps) {
-                let Some(m) = at(maps, i) else { continue };
-                match paired(m) {
-                    // Said once, by the map of OLD.
-                    Some((_, n)) if is_old => self.out.pairs.push(Pair {
-                        old: Some(i),
-                        new: u32::try_from(n).ok(),
-                        how: Some(How::Owner),
-                        ..Pair::default()
-                    }),
-                    Some(_) => {}
-                    None => {
-                        let path = fold_path(&m.owner, self.fold);
-                        let (olds, news) = folded.entry((path, &*m.ty)).or_default();
-                        if is_old { olds } else { news }.push(i);
-                    }
+        let mut taken = (vec![false; self.old.len()], vec![false; self.new.len()]);
+        for sole in texts.into_values() {
+            let (One::Only(o), One::Only(n)) = (sole.old, sole.new) else {
+                continue;
+            };
+            for (taken, i) in [(&mut taken.0, o), (&mut taken.1, n)] {
+                if let Some(t) = taken.get_mut(i) {
+                    *t = true;
                 }
+            }
+            self.out.pairs.push(Pair {
+                old: u32::try_from(o).ok(),
+                new: u32::try_from(n).ok(),
+                how: Some(How::Owner),
+                ..Pair::default()
+            });
+        }
+        let mut folded: Alike<'w> = HashMap::new();
+        for (is_old, maps) in sides {
+            let taken = if is_old { &taken.0 } else { &taken.1 };
+            let is_free = |i: u32| {
+                let i = usize::try_from(i).unwrap_or(usize::MAX);
+                taken.get(i) == Some(&false)
+            };
+            for (i, m) in live(maps).filter(|(i, _)| is_free(*i)) {
+                let path = fold_path(&m.owner, self.fold);
+                let (olds, news) = folded.entry((path, &*m.ty)).or_default();
+                if is_old { olds } else { news }.push(i);
             }
         }
         self.folded(folded);
+    }
+
+    /// Whether nothing in a map's owner path depends on the run: then its text as it is names the map.
+    fn is_plain(&self, m: &SideMap) -> bool {
+        // An index of a slice is one on both sides, also where keys are shown in two ways.
+        let keys = if self.fold.keys == Keys::All {
+            Keys::Redacted
+        } else {
+            self.fold.keys
+        };
+        let fold = Fold { keys, ..self.fold };
+        !m.owner.is_empty() && fold_path(&m.owner, fold) == *m.owner
     }
 
     fn folded(&mut self, folded: Alike<'w>) {

@@ -127,6 +127,9 @@ fn sync_maps_have_no_seed() {
             (None, Some(2), None),
         ]
     );
+    // The memory of one that was garbage may hold another by now.
+    let p = here(vec![garbage(sync(1, ""))], vec![sync(1, "main.a")]);
+    assert_eq!(said(&p), [CAME]);
     let p = there(vec![sync(1, "main.a")], vec![sync(9, "main.a")]);
     assert_eq!(said(&p), [both(0, 0, How::Owner)]);
 }
