@@ -123,7 +123,7 @@ fn write_totals(out: &mut dyn Write, diff: &Diff<'_>, style: Style) -> io::Resul
     ];
     if old.garbage.maps > 0 || new.garbage.maps > 0 {
         lines.push(format!(
-            "garbage, which is not compared: {} maps, {}",
+            "garbage maps, which are not compared: {}, {}",
             both(|t| t.garbage.maps),
             bytes(|t| t.garbage.bytes)
         ));

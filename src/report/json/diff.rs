@@ -1,5 +1,6 @@
 //! `diff` as JSON: one document, or one line a map.
-//! In: a diff. Out: both processes, how maps were paired, what happened to each; addresses are hex strings.
+//! In: a diff. Out: both processes, how maps were paired, what happened to each; addresses are hex strings. One schema,
+//! one file.
 
 use crate::diff::change::Change;
 use crate::diff::compare::Field;
