@@ -164,3 +164,7 @@ pub const MAX_OWNER_NODES: usize = 1 << 16;
 
 /// Bytes of a map that is checked though nothing was asked but the crash.
 pub const MAX_ALONE: u64 = 16 << 20;
+
+/// Bytes of buckets, groups and directory that one map's image takes when it is made again from a snapshot:
+/// a line of a hundred bytes may stand for any number of empty buckets.
+pub const MAX_PAINTED: u64 = 1 << 30;

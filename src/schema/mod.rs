@@ -3,6 +3,7 @@
 //! again from what was read. Nothing here touches a file.
 
 pub mod crash;
+pub mod places;
 pub mod process;
 pub mod safe;
 pub mod words;

@@ -101,7 +101,7 @@ pub(crate) fn rows(
 type Storages = Vec<(Addr, u32)>;
 
 /// The maps that share storage, by number: each with the storage and the other map's header.
-fn sharing(
+pub(crate) fn sharing(
     found: &Found,
     storages: impl Iterator<Item = (Addr, u32)>,
 ) -> HashMap<u32, Vec<(Addr, Addr)>> {

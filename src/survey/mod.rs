@@ -10,6 +10,7 @@ mod gaps;
 mod hands;
 mod hang;
 pub mod inputs;
+pub mod inspect;
 mod judge;
 mod lookup;
 mod owners;
