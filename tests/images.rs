@@ -51,9 +51,9 @@ fn request(files: &CoreFiles) -> Request {
 }
 
 /// The lines of an image as text, and how many entries are in them.
-fn lines_of(image: &MapImage<'_>, digests: &RandomState) -> (Vec<u8>, u64) {
+fn lines_of(image: &MapImage<'_>, digests: Option<&RandomState>) -> (Vec<u8>, u64) {
     let mut text = Vec::new();
-    let digest = |bytes: &[u8]| Some(format!("#{:016x}", digests.hash_one(bytes)));
+    let digest = |bytes: &[u8]| digests.map(|d| format!("#{:016x}", d.hash_one(bytes)));
     let mut render = |e: &EntryRef<'_>| Rendered {
         key: digest(e.key),
         elem: digest(e.elem),
@@ -118,11 +118,14 @@ fn look(
 ) -> Seen {
     let seen = Mutex::new(Seen::default());
     let render = |image: &MapImage<'_>| {
-        let (text, entries) = lines_of(image, digests);
+        let (text, entries) = lines_of(image, Some(digests));
         let mut met = 0;
         image.for_each_entry(|_| met += 1);
         let again = image_of(&text);
+        let mut bare = true;
+        again.for_each_entry(|e| bare &= e.key.iter().chain(e.elem).all(|b| *b == 0));
         let (first, second) = (check_map(image), check_map(&again));
+        let same = lines_of(image, None).0 == lines_of(&again, None).0;
         let mut seen = seen.lock().unwrap();
         let (a, b) = (told(&first), told(&second));
         if a != b {
@@ -133,6 +136,12 @@ fn look(
         if met != entries && !first.findings.iter().any(|f| f.rule == "MAP-PTR") {
             seen.failures
                 .push(format!("{name} {}: {entries} of {met} entries", image.addr));
+        }
+        if !bare || !same {
+            let at = image.addr;
+            let why =
+                format!("{name} {at}: without keys and elems {bare}, same lines again {same}");
+            seen.failures.push(why);
         }
         for f in &first.findings {
             *rules.lock().unwrap().entry(f.rule).or_default() += 1;
