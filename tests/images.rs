@@ -102,7 +102,6 @@ struct Seen {
     broken: u64,
     findings: u64,
     entries: u64,
-    slots: u64,
     bytes: u64,
     longest: usize,
     /// The map with the most entries: how many, bytes of its lines, the same packed.

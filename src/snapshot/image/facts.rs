@@ -1,5 +1,6 @@
 //! The lists of an image, cut into lines of bounded length, and put together again.
-//! In: an image, or such lines. Out: the lines, or the image's lists.
+//! In: an image, or such lines. Out: the lines, or the image's lists. Over 400 lines because what is written and what
+//! is read must stay side by side.
 
 use crate::base::addr::Addr;
 use crate::base::limits::MAX_FINDINGS_PER_RULE;
@@ -379,6 +380,13 @@ fn read_parts(
         dir.entries.extend(std::iter::repeat_n(entry, n));
     }
     for t in &line.tables {
+        if dir
+            .tables
+            .last()
+            .is_some_and(|before| before.first >= t.first)
+        {
+            return Err(ImageError::Order("a table"));
+        }
         dir.tables.push(read_table(t, size)?);
     }
     Ok(())

@@ -50,7 +50,7 @@ use std::sync::Arc;
 /// A type of which a snapshot has nothing but the name.
 const NO_TYPE: TypeId = TypeId(u32::MAX);
 
-/// Makes an image of its lines.
+/// Makes an image of its lines. After an error it is of no use any more.
 #[derive(Debug)]
 pub struct ImageBuilder {
     image: MapImage<'static>,
