@@ -13,7 +13,7 @@ use crate::check::trust::sound_table;
 use crate::hash::run::KeyHash;
 use crate::maps::image::Body;
 use crate::maps::image::BucketArray;
-use crate::maps::image::ChainFaultKind;
+use crate::maps::image::ChainFault;
 use crate::maps::image::ClassicImage;
 use crate::maps::image::EntryRef;
 use crate::maps::image::MapImage;
@@ -216,7 +216,8 @@ struct Record<'b> {
     /// A rule wants all of it to be zero.
     wants_zero: bool,
     seat: Option<Seat>,
-    fault: Option<ChainFaultKind>,
+    /// Its overflow pointer was not followed.
+    fault: Option<ChainFault>,
 }
 
 /// Buckets or groups that follow each other, look the same and hold no entry.
@@ -268,7 +269,7 @@ impl Writer<'_, '_, '_> {
         let mut faults = array.chain_faults.iter().filter(|_| trusted).peekable();
         let mut fault_at = |chain: u64, position: u32| {
             let here = faults.next_if(|f| (f.chain, f.position) == (chain, position));
-            here.map(|f| f.what)
+            here.copied()
         };
         for (chain, bytes) in array.main.records() {
             self.record(Record {
@@ -400,6 +401,9 @@ impl Writer<'_, '_, '_> {
                 ..Sight::default()
             },
         };
+        if let Some(fault) = r.fault {
+            sight.overflow = fault.to.0;
+        }
         if r.trusted && r.wants_zero && sight.marks == [0; 8] {
             sight.rest = first_rest(r.bytes);
         }
@@ -506,7 +510,9 @@ impl Writer<'_, '_, '_> {
             count: (count > 1).then_some(count),
             marks: Text::Owned(words::marks_text(sight.marks)),
             overflow: (sight.overflow != 0).then(|| hex(sight.overflow)),
-            fault: r.fault.map(|f| Text::Owned(words::chain_fault_text(f))),
+            fault: r
+                .fault
+                .map(|f| Text::Owned(words::chain_fault_text(f.what))),
             seat: r.seat.map(|s| Text::Owned(words::seat_text(s))),
             rest: sight.rest,
             stale_keys: (sight.stale_keys != 0).then_some(sight.stale_keys),
