@@ -21,12 +21,12 @@ mod rules {
 }
 mod synth;
 
+use crate::synth::again::check_map;
 use badmap::base::addr::Addr;
 use badmap::base::fault::Fault;
 use badmap::base::fault::Why;
 use badmap::check::manual::manual;
 use badmap::check::manual::rules_markdown;
-use badmap::check::registry::check_map;
 use badmap::check::registry::find_rule;
 use badmap::check::registry::rules as registry;
 use badmap::check::rule::Scope;
@@ -46,6 +46,7 @@ use badmap::maps::image::Place;
 use badmap::maps::image::Seat;
 use badmap::maps::image::Shape;
 use badmap::maps::image::Shared;
+use badmap::maps::image::Storage;
 use std::collections::BTreeSet;
 use synth::classic;
 use synth::classic::body;
@@ -559,9 +560,19 @@ pub fn bad_ref(m: &mut Image, half: Half, what: BadRefKind) {
 fn claim_b(m: &mut Image, b: u8) {
     let c = body(m);
     c.hmap.b = b;
-    c.new.as_mut().unwrap().main.claimed = 1 << b;
+    claim(&mut c.new.as_mut().unwrap().main, 1 << b);
     if let Some(old) = &mut c.old {
-        old.main.claimed = 1 << (b - 1);
+        claim(&mut old.main, 1 << (b - 1));
+    }
+}
+
+/// No reader reads more buckets than are claimed.
+fn claim(main: &mut Storage<'_>, buckets: u64) {
+    main.claimed = buckets;
+    main.count = main.count.min(buckets);
+    let most = (main.count * main.stride) as usize;
+    for run in &mut main.runs {
+        run.bytes.to_mut().truncate(most);
     }
 }
 

@@ -19,8 +19,8 @@ mod innocent {
 }
 mod synth;
 
+use crate::synth::again::check_map;
 use badmap::base::addr::Addr;
-use badmap::check::registry::check_map;
 use badmap::check::rule::Verdict;
 use badmap::maps::image::BadRef;
 use badmap::maps::image::BadRefKind;

@@ -173,3 +173,7 @@ pub const MIN_UNPACKED: u64 = 64 << 20;
 
 /// Bytes that a snapshot may unpack to for each byte it has, beyond that. A million equal maps pack to a fortieth.
 pub const MAX_PACKING: u64 = 400;
+
+/// Bytes of buckets, groups and directory that one map's image takes when it is made again from a snapshot:
+/// a line of a hundred bytes may stand for any number of empty buckets.
+pub const MAX_PAINTED: u64 = 1 << 30;

@@ -1,6 +1,7 @@
 //! Rules that hold for maps of both kinds: the header's count, and what free slots may hold.
 //! In: an image. Out: findings.
 
+use crate::base::bytes::Abi;
 use crate::base::bytes::all_zero;
 use crate::check::rule::Check;
 use crate::check::rule::Rule;
@@ -239,31 +240,42 @@ fn each_record(image: &MapImage<'_>, mut each: impl FnMut(Record<'_>)) -> bool {
 
 fn check_free_elem(s: &Subject<'_, '_>, out: &mut Verdicts) {
     if s.image.slots.elem_size > 0 {
-        check_free(s, out, "elem bytes", |slots, record, i| {
-            slots.elem(record, i).is_some_and(|elem| !all_zero(elem))
-        });
+        check_free(s, out, "elem bytes", is_stale_elem);
     }
 }
 
 fn check_free_key(s: &Subject<'_, '_>, out: &mut Verdicts) {
     let abi = s.image.abi;
-    if s.image.slots.indirect_key {
-        check_free(s, out, "the key pointer", |slots, record, i| {
-            slots.key(record, i).is_some_and(|key| !all_zero(key))
-        });
-    } else if !s.image.slots.key_ptr_words.is_empty() {
-        check_free(s, out, "pointers in the key", |slots, record, i| {
-            let Some(key) = slots.key(record, i) else {
-                return false;
-            };
-            slots.key_ptr_words.iter().any(|off| {
-                let word = usize::try_from(*off)
-                    .ok()
-                    .and_then(|off| abi.uptr(key, off));
-                word.is_some_and(|w| w != 0)
-            })
-        });
+    let slots = &s.image.slots;
+    let what = match slots.indirect_key {
+        true => "the key pointer",
+        false if slots.key_ptr_words.is_empty() => return,
+        false => "pointers in the key",
+    };
+    check_free(s, out, what, |slots, record, i| {
+        is_stale_key(abi, slots, record, i)
+    });
+}
+
+/// Whether the elem of slot `i`, which holds no entry, is not all zero.
+pub fn is_stale_elem(slots: &SlotLayout, record: &[u8], i: u64) -> bool {
+    slots.elem(record, i).is_some_and(|elem| !all_zero(elem))
+}
+
+/// Whether the key of slot `i`, which holds no entry, has pointers that are not nil.
+pub fn is_stale_key(abi: Abi, slots: &SlotLayout, record: &[u8], i: u64) -> bool {
+    let Some(key) = slots.key(record, i) else {
+        return false;
+    };
+    if slots.indirect_key {
+        return !all_zero(key);
     }
+    slots.key_ptr_words.iter().any(|off| {
+        let word = usize::try_from(*off)
+            .ok()
+            .and_then(|off| abi.uptr(key, off));
+        word.is_some_and(|w| w != 0)
+    })
 }
 
 /// Reports every slot without an entry in which `is_dirty` sees left-overs.

@@ -1,48 +1,75 @@
-//! Places inside a map, from their text.
-//! In: what `Place` displays. Out: the place again; `None` for text that is none.
+//! Places inside a map, read back from the text that findings show.
+//! In: a `Place` as `Display` writes it. Out: the same place; names of fields are looked up among the known words.
 
 use crate::base::addr::Addr;
 use crate::maps::image::Place;
 use crate::schema::number;
 use crate::schema::words::known;
 
-/// The place that is written so.
-pub fn parse_place(text: &str) -> Option<Place> {
-    if let Some(node) = text.strip_prefix("node ") {
-        return number(node).map(|at| Place::Node(Addr(at)));
-    }
-    for (array, old) in [("buckets[", false), ("oldbuckets[", true)] {
-        if let Some(rest) = text.strip_prefix(array) {
-            return bucket(old, rest);
-        }
+/// The place that is shown as `text`; `None` if there is no such place. A single word is a field of the header, be it a
+/// new one.
+pub fn place(text: &str) -> Option<Place> {
+    if let Some(at) = text.strip_prefix("node ") {
+        return number(at).map(|at| Place::Node(Addr(at)));
     }
     if let Some(rest) = text.strip_prefix("dir[") {
-        return below_dir(rest);
+        return table(rest);
     }
-    match text.strip_prefix("group") {
-        Some("") => Some(Place::Group {
+    if let Some(rest) = text.strip_prefix("buckets[") {
+        return bucket(false, rest);
+    }
+    if let Some(rest) = text.strip_prefix("oldbuckets[") {
+        return bucket(true, rest);
+    }
+    if text == "group" {
+        return Some(Place::Group {
             dir: None,
             group: 0,
+        });
+    }
+    match text.strip_prefix("group.slot[") {
+        Some(rest) => Some(Place::Slot {
+            dir: None,
+            group: 0,
+            slot: slot(rest)?,
         }),
-        Some(rest) if rest.starts_with('.') => slot(None, 0, rest),
-        _ => Some(Place::Header(known(text))),
+        None => field(text).map(Place::Header),
     }
 }
 
-/// A number up to a bracket, and what follows.
-fn index(text: &str) -> Option<(u64, &str)> {
-    let (digits, rest) = text.split_once(']')?;
-    Some((digits.parse().ok()?, rest))
+/// What follows `dir[`.
+fn table(text: &str) -> Option<Place> {
+    let (dir, rest) = index(text)?;
+    if rest.is_empty() {
+        return Some(Place::Dir(dir));
+    }
+    if rest == ".table" {
+        return Some(Place::Table { dir, field: "" });
+    }
+    let rest = rest.strip_prefix(".table.")?;
+    let Some(rest) = rest.strip_prefix("groups[") else {
+        let field = field(rest)?;
+        return Some(Place::Table { dir, field });
+    };
+    let (group, rest) = index(rest)?;
+    let dir = Some(dir);
+    if rest.is_empty() {
+        return Some(Place::Group { dir, group });
+    }
+    let slot = slot(rest.strip_prefix(".slot[")?)?;
+    Some(Place::Slot { dir, group, slot })
 }
 
+/// What follows `buckets[`.
 fn bucket(old: bool, text: &str) -> Option<Place> {
-    let (chain, mut rest) = index(text)?;
-    let mut position = 0u32;
-    if let Some(overflow) = rest.strip_prefix(".overflow[") {
-        let (at, after) = index(overflow)?;
-        position = u32::try_from(at).ok()?;
-        rest = after;
-    }
+    let (chain, rest) = index(text)?;
+    let (position, rest) = match rest.strip_prefix(".overflow[") {
+        Some(rest) => {
+            let (n, rest) = index(rest)?;
+            (u32::try_from(n).ok().filter(|n| *n > 0)?, rest)
+        }
+        None => (0, rest),
+    };
     if rest.is_empty() {
         return Some(Place::Bucket {
             old,
@@ -50,42 +77,31 @@ fn bucket(old: bool, text: &str) -> Option<Place> {
             position,
         });
     }
-    let (cell, rest) = index(rest.strip_prefix(".cell[")?)?;
-    rest.is_empty().then_some(Place::Cell {
+    let cell = slot(rest.strip_prefix(".cell[")?)?;
+    Some(Place::Cell {
         old,
         chain,
         position,
-        cell: u8::try_from(cell).ok()?,
+        cell,
     })
 }
 
-fn below_dir(text: &str) -> Option<Place> {
-    let (dir, rest) = index(text)?;
-    if rest.is_empty() {
-        return Some(Place::Dir(dir));
-    }
-    let rest = rest.strip_prefix(".table")?;
-    let Some(groups) = rest.strip_prefix(".groups[") else {
-        let field = rest.strip_prefix('.').unwrap_or(rest);
-        return Some(Place::Table {
-            dir,
-            field: known(field),
-        });
-    };
-    let (group, rest) = index(groups)?;
-    match rest {
-        "" => Some(Place::Group {
-            dir: Some(dir),
-            group,
-        }),
-        rest => slot(Some(dir), group, rest),
-    }
+/// A decimal number before `]`, and what follows.
+fn index(text: &str) -> Option<(u64, &str)> {
+    let (digits, rest) = text.split_once(']')?;
+    let plain = digits.bytes().all(|b| b.is_ascii_digit());
+    Some((digits.parse().ok().filter(|_| plain)?, rest))
 }
 
-fn slot(dir: Option<u64>, group: u64, text: &str) -> Option<Place> {
-    let (slot, rest) = index(text.strip_prefix(".slot[")?)?;
-    let slot = u8::try_from(slot).ok()?;
-    rest.is_empty().then_some(Place::Slot { dir, group, slot })
+/// The number of a slot at the end.
+fn slot(text: &str) -> Option<u8> {
+    let (slot, rest) = index(text)?;
+    let slot = u8::try_from(slot).ok().filter(|s| *s < 8)?;
+    rest.is_empty().then_some(slot)
+}
+
+fn field(text: &str) -> Option<&'static str> {
+    Some(known(text)).filter(|word| *word == text && !word.is_empty())
 }
 
 #[cfg(test)]
@@ -93,80 +109,84 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_place_comes_back_from_its_text() {
-        let (old, chain) = (true, 7);
-        for place in [
-            Place::Header("count"),
-            Place::Header(""),
-            Place::Header("extra.overflow"),
-            Place::Bucket {
-                old,
-                chain,
-                position: 0,
-            },
-            Place::Bucket {
-                old: false,
-                chain,
-                position: 3,
-            },
-            Place::Cell {
-                old,
-                chain,
-                position: 0,
-                cell: 7,
-            },
-            Place::Cell {
-                old: false,
-                chain,
-                position: 2,
-                cell: 0,
-            },
+    fn every_place_is_read_back() {
+        let (dir, group) = (Some(17), 3);
+        let (old, chain) = (true, u64::MAX);
+        let places = [
+            Place::Header("padding behind writing"),
+            Place::Header("extra.nextOverflow"),
+            Place::Header("buckets"),
+            Place::Node(Addr(0xc0_0001_2340)),
             Place::Dir(5),
             Place::Table { dir: 4, field: "" },
             Place::Table {
                 dir: 4,
-                field: "groups",
+                field: "groups.lengthMask",
             },
-            Place::Table {
-                dir: 4,
-                field: "groups.data",
+            Place::Group { dir, group },
+            Place::Slot {
+                dir,
+                group,
+                slot: 7,
             },
             Place::Group {
                 dir: None,
                 group: 0,
             },
-            Place::Group {
-                dir: Some(2),
-                group: 9,
-            },
             Place::Slot {
                 dir: None,
                 group: 0,
-                slot: 1,
+                slot: 0,
             },
-            Place::Slot {
-                dir: Some(2),
-                group: 9,
-                slot: 6,
+            Place::Bucket {
+                old,
+                chain,
+                position: 0,
             },
-            Place::Node(Addr(0xc000)),
-        ] {
-            assert_eq!(parse_place(&place.to_string()), Some(place));
+            Place::Bucket {
+                old: false,
+                chain: 0,
+                position: u32::MAX,
+            },
+            Place::Cell {
+                old,
+                chain,
+                position: 9,
+                cell: 6,
+            },
+            Place::Cell {
+                old,
+                chain,
+                position: 0,
+                cell: 6,
+            },
+        ];
+        for p in places {
+            assert_eq!(place(&p.to_string()), Some(p), "{p}");
         }
     }
 
     #[test]
-    fn text_that_is_no_place_is_refused() {
+    fn what_is_no_place_is_none() {
+        let long = "x".repeat(1000);
         for text in [
-            "buckets[",
-            "buckets[x]",
-            "buckets[1].cell[300]",
-            "dir[1].tab",
+            "",
             "node 12",
+            "dir[",
+            "dir[]",
+            "dir[+1]",
+            "dir[18446744073709551616]",
+            "dir[1].table.",
+            "dir[1].table.groups[2]x",
+            "dir[1].table.groups[2].slot[8]",
+            "buckets[1].overflow[0]",
+            "buckets[1].overflow[4294967296]",
+            "buckets[1].cell[9]",
+            "buckets[1].cell[1].cell[1]",
             "group.slot[1]x",
-            "buckets[1]z",
+            long.as_str(),
         ] {
-            assert_eq!(parse_place(text), None, "{text}");
+            assert_eq!(place(text), None, "{text}");
         }
     }
 }

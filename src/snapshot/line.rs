@@ -21,7 +21,7 @@ pub struct Tag<'a> {
     /// `badmap/1`.
     #[serde(borrow)]
     pub schema: Text<'a>,
-    /// `header`, `map`, `image`, `slots`, `end`.
+    /// `header`, `map`, `image`, `facts`, `slots`, `end`.
     #[serde(borrow)]
     pub line: Text<'a>,
 }
@@ -32,8 +32,10 @@ pub mod kind {
     pub const HEADER: &str = "header";
     /// A map.
     pub const MAP: &str = "map";
-    /// What the rules need of the map before, but for its slots.
+    /// What the rules need of the map before, but for lists and slots.
     pub const IMAGE: &str = "image";
+    /// Lists that belong to the image before, or parts of them.
+    pub const FACTS: &str = "facts";
     /// A bucket or group of the map before, or some that are alike.
     pub const SLOTS: &str = "slots";
     /// The last line.
@@ -412,17 +414,28 @@ pub struct SlotsLine<'a> {
     /// Address of the map's header.
     pub map: Text<'a>,
     /// The first bucket or group: `buckets[3]`, `oldbuckets[0].overflow[1]`, `dir[0].table.groups[2]`, `group`.
+    /// Main buckets from 2^B on are those that are preallocated for overflow.
     pub part: Text<'a>,
     /// Its address.
     pub addr: Text<'a>,
     /// How many there are; absent for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
-    /// The tophash or control bytes, slot 0 first, as 16 hex digits.
+    /// The tophash or control bytes, slot 0 first, as 16 hex digits. Where the bucket or group is not certainly
+    /// one, they say no more than which slots are in use, and which of those fit their hash.
     pub marks: Text<'a>,
     /// Classic: the overflow pointer; absent if nil.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overflow: Option<Text<'a>>,
+    /// Classic: why that pointer was not followed; absent if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Text<'a>>,
+    /// Overflow buckets: where it lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seat: Option<Text<'a>>,
+    /// Classic: the first byte that is not zero, where all should be and the marks are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rest: Option<u64>,
     /// Bit i: slot i holds no entry, and its key is not zero where it should be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_keys: Option<u8>,
@@ -443,6 +456,9 @@ pub struct EntryOut<'a> {
     /// The hash of its key, in hex; absent where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<Text<'a>>,
+    /// Why there is none; absent where nobody asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub odd: Option<Text<'a>>,
     /// The digest of its key: `#` and 16 hex digits; absent where its bytes could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Text<'a>>,

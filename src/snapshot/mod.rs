@@ -1,6 +1,7 @@
 //! A small file that stands for a core: written from a survey, read back into the same plain results.
 
 pub mod error;
+pub mod image;
 pub mod line;
 pub mod load;
 pub mod read;

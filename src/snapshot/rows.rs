@@ -18,7 +18,7 @@ use crate::maps::image::Hmap;
 use crate::maps::image::SwissMap;
 use crate::schema::number;
 use crate::schema::percent;
-use crate::schema::places::parse_place;
+use crate::schema::places::place;
 use crate::schema::words::known;
 use crate::snapshot::line::CauseOut;
 use crate::snapshot::line::DigestOut;
@@ -364,7 +364,7 @@ fn finding(f: FindingOut<'_>) -> Option<Finding> {
     Some(Finding {
         rule: rule_id(&f.rule),
         severity: severity.unwrap_or(Severity::Error),
-        place: parse_place(&f.r#where)?,
+        place: place(&f.r#where)?,
         claimed: f.claimed.into_owned(),
         found: f.found.into_owned(),
     })

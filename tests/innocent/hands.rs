@@ -2,6 +2,7 @@
 //! In: painted maps, and who is at work on them. Out: that no rule says a word.
 
 use crate::synth;
+use crate::synth::again::check_map;
 use crate::synth::classic::body;
 use crate::synth::hand;
 use crate::synth::hashed::hashed;
@@ -18,7 +19,6 @@ use crate::synth::swiss::table_header;
 use crate::synth::throwing;
 use crate::synth::told;
 use badmap::base::addr::Addr;
-use badmap::check::registry::check_map;
 use badmap::check::rule::Verdict;
 use badmap::maps::image::BadRef;
 use badmap::maps::image::BadRefKind;

@@ -2,6 +2,7 @@
 //! In: painted maps with hashes. Out: that no rule says a word about them, or at most that it cannot decide.
 
 use crate::synth;
+use crate::synth::again::check_map;
 use crate::synth::classic;
 use crate::synth::classic::body;
 use crate::synth::hashed::behind_a_tombstone;
@@ -31,7 +32,6 @@ use crate::synth::swiss;
 use crate::synth::swiss::Table;
 use crate::synth::swiss::ctrl;
 use crate::synth::swiss::table_header;
-use badmap::check::registry::check_map;
 use badmap::check::rule::Verdict;
 use badmap::hash::memhash::GlobalFault;
 use badmap::hash::run::KeyHash;

@@ -1,6 +1,7 @@
 //! Every bit of every mark byte: one that changes is noticed, by what it makes of the slot or by the key's hash.
 //! In: the sound images. Out: that each of them, with one bit of one mark changed, is broken.
 
+use crate::synth::again::check_map;
 use crate::synth::classic::body;
 use crate::synth::classic::byte;
 use crate::synth::hashed::hashed;
@@ -13,7 +14,6 @@ use crate::synth::swiss;
 use crate::synth::swiss::ctrl;
 use crate::synth::swiss::groups;
 use badmap::base::bytes::Endian;
-use badmap::check::registry::check_map;
 use badmap::check::rule::Verdict;
 use badmap::maps::image::Body;
 use badmap::maps::image::Place;

@@ -4,6 +4,7 @@
 
 #![allow(dead_code, reason = "each test crate uses its own part")]
 
+pub mod again;
 pub mod classic;
 pub mod hashed;
 pub mod sound;

@@ -7,7 +7,7 @@ use super::swiss;
 use super::swiss::table;
 use super::swiss::table_with_tombstones;
 use crate::synth;
-use badmap::check::registry::check_map;
+use crate::synth::again::check_map;
 use badmap::check::rule::MapVerdict;
 use badmap::check::rule::Verdict;
 use badmap::maps::image::MapImage;
