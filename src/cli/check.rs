@@ -1,6 +1,7 @@
 //! `badmap check`: all rules on all maps, and the first screen.
 //! In: paths. Out: crash, verdict and findings as text or JSON; the exit code is the verdict.
 
+use crate::cli::fail::say;
 use crate::cli::options::Format;
 use crate::cli::options::Input;
 use crate::cli::options::Look;
@@ -12,10 +13,13 @@ use crate::cli::source::check_values;
 use crate::cli::source::source;
 use crate::report::check_text;
 use crate::report::json;
-use crate::snapshot::load::load;
+use crate::snapshot::judge::Again;
+use crate::snapshot::judge::load_and_judge;
+use crate::snapshot::load::Head;
 use crate::survey::exit::check_exit;
 use crate::survey::exit::crash_exit;
 use crate::survey::exit::totals;
+use crate::survey::result::MapRow;
 use crate::survey::result::Survey;
 use crate::survey::run;
 use std::path::Path;
@@ -83,12 +87,47 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
 
 /// What a snapshot says of its process; the rules are applied again where it holds what they need.
 fn from_snapshot(args: &Args, path: &Path) -> anyhow::Result<Survey> {
-    let (head, mut maps) = load(path)?;
+    let (head, mut maps, again) = load_and_judge(path)?;
     check_values(&head, args.redaction.mode(), args.look.quiet)?;
+    if !args.look.quiet && !args.crash_only {
+        say(&rules_applied(&head, &maps, &again));
+    }
     if args.crash_only {
         let blame = head.crash.blame.as_ref();
         let of_crash = blame.and_then(|b| b.map.as_ref()).map(|m| m.addr);
         maps.retain(|row| Some(row.addr) == of_crash);
     }
     Ok(head.into_survey(maps))
+}
+
+/// Whether the verdicts are of today's rules or of those that were applied when the snapshot was written.
+fn rules_applied(head: &Head, maps: &[MapRow], again: &Again) -> String {
+    let judged = maps
+        .iter()
+        .filter(|m| m.verdict.is_some() && m.kind != "syncmap");
+    let all = judged.count() as u64;
+    let mut text = match again.judged {
+        0 => format!(
+            "badmap: verdicts as badmap {} gave them: the snapshot holds no slots to apply the rules to\n",
+            head.version
+        ),
+        n if n >= all => format!("badmap: rules applied again to all {all} maps\n"),
+        n => format!(
+            "badmap: rules applied again to {n} of {all} maps, whose slots the snapshot holds\n"
+        ),
+    };
+    if again.changed > 0 {
+        let noun = if again.changed == 1 { "map" } else { "maps" };
+        text.push_str(&format!(
+            "badmap: of {} {noun} they say something else than badmap {} did\n",
+            again.changed, head.version
+        ));
+    }
+    if let Some(first) = &again.first_failed {
+        text.push_str(&format!(
+            "badmap: {} could not be applied again, verdicts as they were: {first}\n",
+            again.failed
+        ));
+    }
+    text
 }

@@ -3,19 +3,27 @@
 
 use crate::base::addr::Addr;
 use crate::cli::fail::UsageError;
+use crate::cli::fail::say;
 use crate::cli::options::Format;
 use crate::cli::options::Input;
 use crate::cli::options::Look;
 use crate::cli::options::Redaction;
 use crate::cli::output::write_out;
 use crate::cli::progress::Bar;
+use crate::cli::source::Source;
+use crate::cli::source::check_values;
+use crate::cli::source::lacks;
+use crate::cli::source::source;
 use crate::report::json;
 use crate::report::show_text;
 use crate::report::show_text::Below;
+use crate::snapshot::show::show_map;
 use crate::survey::exit::read_exit;
 use crate::survey::request::Target;
 use crate::survey::request::Window;
+use crate::survey::result::Shown;
 use crate::survey::run;
+use std::path::Path;
 
 /// Show one map: header, buckets or tables, slots, entries
 ///
@@ -109,22 +117,53 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         Below::Entries(window) => (NOTHING, Some(window)),
         Below::Lookup => (NOTHING, None),
     };
-    let bar = Bar::new(args.look.quiet);
-    let shown = run::show(
-        &args.input.request(args.redaction.mode()),
-        &target,
-        parts,
-        entries,
-        args.key.as_deref(),
-        &bar,
-    )?;
-    drop(bar);
+    let quiet = args.look.quiet;
+    let shown = match source(&args.input, Some(&args.redaction), quiet)? {
+        Source::Core(request) => {
+            let bar = Bar::new(quiet);
+            let key = args.key.as_deref();
+            run::show(&request, &target, parts, entries, key, &bar)?
+        }
+        Source::Snapshot(path) => from_snapshot(args, &path, &target, (parts, entries))?,
+    };
     let exit = read_exit(0, shown.row.gaps_total);
     write_out(|out| match args.format {
         Format::Text => show_text::write_show(out, &shown, below, args.look.style()),
         Format::Json => json::write_show(out, &shown, below, args.redaction.mode(), exit),
     })?;
     Ok(exit.code())
+}
+
+/// What a snapshot has of the map.
+fn from_snapshot(
+    args: &Args,
+    path: &Path,
+    target: &Target,
+    (parts, entries): (Window, Option<Window>),
+) -> anyhow::Result<Shown> {
+    if args.key.is_some() {
+        return Err(lacks(
+            path,
+            "it does not hold what hashes a key, nor keys as they were",
+            "--key needs the core",
+        ));
+    }
+    let map = show_map(path, target, parts, entries)?;
+    check_values(&map.head, args.redaction.mode(), args.look.quiet)?;
+    let hint = "badmap snapshot CORE -o FILE --entries digest puts them in";
+    if !map.has_slots && args.entries {
+        return Err(lacks(
+            path,
+            "it does not hold the entries of this map",
+            hint,
+        ));
+    }
+    if !map.has_slots && !args.look.quiet {
+        say(&format!(
+            "badmap: the snapshot does not hold the slots of this map\nhint: {hint}\n"
+        ));
+    }
+    Ok(map.shown)
 }
 
 pub(super) fn parse_target(text: &str) -> Result<Target, UsageError> {

@@ -2,11 +2,14 @@
 //! In: an inspected process. Out: lines, as they come; nothing is collected.
 
 use crate::base::progress::Progress;
+use crate::maps::image::EntryRef;
 use crate::schema::TOOL;
 use crate::schema::crash::Crash;
 use crate::schema::crash::Gc;
 use crate::schema::process::Process;
 use crate::schema::safe::write_jsonl;
+use crate::snapshot::entries::Shower;
+use crate::snapshot::image::write_image;
 use crate::snapshot::line::EndLine;
 use crate::snapshot::line::HeadLine;
 use crate::snapshot::line::Redaction;
@@ -50,7 +53,6 @@ impl Wish {
             Some(Target::Path(path)) => row.owner == *path,
         };
         self.entries != ValueMode::None
-            && row.kind != "syncmap"
             && this
             && self.ty.as_ref().is_none_or(|part| row.ty.contains(part))
             && self
@@ -182,12 +184,23 @@ fn write_map(
     count(&counts.maps, 1);
     count(&counts.gaps, map.row.gaps_total);
     count(&counts.broken, u64::from(map.row.is_broken()));
-    let image = map.image.filter(|_| wish.takes(&map.row));
-    let entries = image.map(|_| wish.entries.as_str());
+    let takes = wish.takes(&map.row);
+    let entries = takes.then_some(wish.entries.as_str());
     write_jsonl(out, &map_line(&map.row, &map.detail, entries))?;
-    let Some(image) = image else { return Ok(()) };
+    if !takes {
+        return Ok(());
+    }
     count(&counts.with_entries, 1);
-    let _ = (all, image); // the image goes here
+    let mut shower = Shower::new(all.redactor, wish.entries == ValueMode::Clear);
+    let mut written = 0;
+    if let Some(image) = map.image {
+        let slots = &image.slots;
+        let mut render = |e: &EntryRef<'_>| shower.entry(slots, e);
+        written = write_image(image, &mut render, &mut |line| write_jsonl(out, &line))?;
+    } else if let Some(sync) = map.sync {
+        written = shower.write_sync(map.row.addr, sync, out)?;
+    }
+    count(&counts.entries, written);
     Ok(())
 }
 

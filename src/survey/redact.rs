@@ -86,6 +86,23 @@ impl Redactor<'_, '_, '_> {
 }
 
 impl Redactor<'_, '_, '_> {
+    /// A key or elem as a slot stores it, in clear whatever the mode; `None` when it cannot be had.
+    pub fn text_of(
+        &self,
+        ty: TypeId,
+        stored: &[u8],
+        indirect: bool,
+        limit: usize,
+    ) -> Option<String> {
+        if !indirect {
+            return Some(self.values.text(ty, stored, limit));
+        }
+        let mem = self.values.program.mem;
+        let at = Addr(mem.abi.uptr(stored, 0)?);
+        let bytes = mem.bytes(at, self.values.program.graph.get(ty).size).ok()?;
+        Some(self.values.text(ty, &bytes, limit))
+    }
+
     /// The type `any`, if the program has it.
     pub fn any(&self) -> Option<TypeId> {
         self.values.program.type_named("interface {}")
