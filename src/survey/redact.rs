@@ -39,7 +39,8 @@ impl Redactor<'_, '_, '_> {
         }
     }
 
-    /// A value at an address, as a key in an owner path.
+    /// A value at an address, as a key in an owner path. One that is cut short is followed by its digest, so that no
+    /// two ways look alike.
     pub fn show_at(&self, ty: TypeId, addr: Addr) -> String {
         if self.mode == ValueMode::None {
             return "…".into();
@@ -49,7 +50,13 @@ impl Redactor<'_, '_, '_> {
             return self.show(ty, &[], MAX_KEY_TEXT);
         }
         match self.values.program.mem.bytes(addr, size) {
-            Ok(bytes) => self.show(ty, &bytes, MAX_KEY_TEXT),
+            Ok(bytes) => {
+                let mut text = self.show(ty, &bytes, MAX_KEY_TEXT);
+                if text.contains('…') {
+                    text.push_str(&self.digest(ty, &bytes).unwrap_or_default());
+                }
+                text
+            }
             Err(f) => format!("? ({})", f.why),
         }
     }

@@ -37,6 +37,8 @@ pub struct CoreEntry {
     /// Who wrote the core: `kernel`, `gcore` or `qemu`.
     pub dumped: String,
     pub truth: String,
+    /// The core of what was before, where this one shows what has changed since.
+    pub change_from: Option<String>,
     /// What the process wrote to stderr while it died, where that was kept.
     pub stderr: Option<String>,
     pub expect: Expect,
