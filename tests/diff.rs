@@ -20,7 +20,6 @@ mod files;
 mod difftests {
     pub mod script;
     pub mod secrets;
-    pub mod words;
 }
 
 use std::path::Path;
