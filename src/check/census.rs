@@ -34,9 +34,10 @@ pub struct KeyCensus {
     pub judged: Judged,
     /// Every entry was read, and none lacks a hash for want of bytes.
     pub complete: bool,
-    /// Groups whose control word is zero, and in which keys do not fit: (first directory index, group).
+    /// Groups whose control word is zero, and in which keys do not fit: (first directory index, group), ascending as
+    /// the walk meets them.
     pub zero_words: Vec<(Option<u64>, u64)>,
-    /// Tables of which no key fits, though others of the map do: first directory index, and how many keys.
+    /// Tables of which no key fits, though others of the map do: first directory index, ascending, and how many keys.
     pub foreign: Vec<(u64, u64)>,
 }
 
@@ -84,7 +85,13 @@ impl KeyCensus {
         // One that is in doubt, or has a group that is named already, is not named for its keys as well.
         out.foreign = tables.end();
         out.foreign.retain(|(first, _)| {
-            let named = out.zero_words.iter().any(|(dir, _)| *dir == Some(*first));
+            let at = out
+                .zero_words
+                .partition_point(|(dir, _)| *dir < Some(*first));
+            let named = out
+                .zero_words
+                .get(at)
+                .is_some_and(|(dir, _)| *dir == Some(*first));
             let slot = Place::Slot {
                 dir: Some(*first),
                 group: 0,
@@ -114,12 +121,13 @@ impl KeyCensus {
 
     /// Whether the entry belongs to a table that is named as a whole.
     pub fn is_foreign(&self, place: Place) -> bool {
-        matches!(place, Place::Slot { dir: Some(first), .. } if self.foreign.iter().any(|(f, _)| *f == first))
+        matches!(place, Place::Slot { dir: Some(first), .. }
+            if self.foreign.binary_search_by_key(&first, |(f, _)| *f).is_ok())
     }
 
     /// Whether the slot belongs to a group that `SW-CTRLZERO` names as a whole.
     pub fn is_zero_word(&self, place: Place) -> bool {
-        matches!(place, Place::Slot { dir, group, .. } if self.zero_words.contains(&(dir, group)))
+        matches!(place, Place::Slot { dir, group, .. } if self.zero_words.binary_search(&(dir, group)).is_ok())
     }
 }
 

@@ -169,19 +169,15 @@ fn each_placed<'i>(
             return;
         }
         if current.as_ref().is_none_or(|c| c.first != first) {
-            current = dir
-                .tables
-                .iter()
-                .position(|t| t.first == first)
-                .and_then(|number| {
-                    let sound = sound_table(s.image, dir.tables.get(number)?);
-                    Some(Current {
-                        first,
-                        number,
-                        groups: sound.map(|(_, groups)| groups),
-                        length_mask: sound.map_or(0, |(header, _)| header.length_mask),
-                    })
-                });
+            current = dir.table_of(first).and_then(|number| {
+                let sound = sound_table(s.image, dir.tables.get(number)?);
+                Some(Current {
+                    first,
+                    number,
+                    groups: sound.map(|(_, groups)| groups),
+                    length_mask: sound.map_or(0, |(header, _)| header.length_mask),
+                })
+            });
         }
         if let Some(current) = current.as_ref().filter(|c| c.groups.is_some()) {
             each(current, hash, e.place, group);

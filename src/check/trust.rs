@@ -290,7 +290,7 @@ pub fn is_sound_place(image: &MapImage<'_>, place: Place) -> bool {
             },
         ) => directory(image, s)
             .sound()
-            .and_then(|(dir, _)| dir.tables.iter().find(|t| t.first == first))
+            .and_then(|(dir, _)| dir.tables.get(dir.table_of(first)?))
             .is_some_and(|t| sound_table(image, t).is_some()),
         _ => true,
     }

@@ -107,7 +107,7 @@ fn wanted(image: &MapImage<'_>, place: Place) -> Option<Wanted> {
             let Shape::Tables(d) = &s.shape else {
                 return None;
             };
-            let table = d.tables.iter().find(|t| t.first == first)?;
+            let table = d.tables.get(d.table_of(first)?)?;
             let groups = table.groups.as_ref()?;
             Some(array(Some(groups.claimed.checked_mul(groups.stride)?)))
         }

@@ -80,6 +80,12 @@ pub struct Directory<'a> {
 }
 
 impl Directory<'_> {
+    /// The number of the table to which this entry is the first to lead.
+    pub fn table_of(&self, first: u64) -> Option<usize> {
+        // Tables are in order of first appearance, so these numbers ascend.
+        self.tables.binary_search_by_key(&first, |t| t.first).ok()
+    }
+
     /// Whether every directory entry could be read.
     pub fn is_complete(&self) -> bool {
         self.entries.len() as u64 == self.claimed
