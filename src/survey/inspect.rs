@@ -65,10 +65,13 @@ pub struct Inspection<'i, 's, 'a> {
     found: &'i Found,
     hands: &'i AllHands,
     paths: &'i Paths<'i, 'i>,
-    sharing: HashMap<u32, Vec<(Addr, Addr)>>,
+    sharing: Sharing,
     /// Size of each map's storage in KiB, in the order of `found.maps`.
     sizes: Vec<u32>,
 }
+
+/// Storage that maps have in common, by the number of the map: its address, and the other map's header.
+type Sharing = HashMap<u32, Vec<(Addr, Addr)>>;
 
 /// One map, for as long as somebody looks at it.
 #[derive(Debug)]
@@ -127,7 +130,7 @@ fn first_look(
     s: &Session<'_, '_>,
     found: &Found,
     progress: &dyn Progress,
-) -> (HashMap<u32, Vec<(Addr, Addr)>>, Vec<u32>) {
+) -> (Sharing, Vec<u32>) {
     progress.phase("looking at maps", Some(found.maps.len() as u64));
     let numbered: Vec<(u32, &FoundMap)> = (0u32..).zip(&found.maps).collect();
     let looked: Vec<(u32, Vec<(Addr, u32)>)> = numbered
