@@ -24,7 +24,7 @@ const ROOMS: [&str; 18] = [
 ];
 
 /// Where each outside crate may be named: a file, or a room when it ends in `/`. `""` is everywhere.
-const DOORS: [(&str, &[&str]); 20] = [
+const DOORS: [(&str, &[&str]); 21] = [
     ("memmap2", &["file/mmap.rs"]),
     ("goblin", &["file/corefile.rs"]),
     ("object", &["file/binary.rs"]),

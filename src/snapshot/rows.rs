@@ -1,6 +1,6 @@
 //! A map as a line, and a line as a map.
 //! In: a row with its details, or a `MapLine`. Out: the other; what a line says in words that no badmap writes is
-//! taken as the least that it can mean.
+//! taken as the least that it can mean. Over 400 lines: both ways of every field stand together.
 
 use crate::base::addr::Addr;
 use crate::cause::explain::Cause;

@@ -126,11 +126,7 @@ pub fn inspect<R>(
 }
 
 /// Looks at every map once: which storage belongs to more than one, and how large they are.
-fn first_look(
-    s: &Session<'_, '_>,
-    found: &Found,
-    progress: &dyn Progress,
-) -> (Sharing, Vec<u32>) {
+fn first_look(s: &Session<'_, '_>, found: &Found, progress: &dyn Progress) -> (Sharing, Vec<u32>) {
     progress.phase("looking at maps", Some(found.maps.len() as u64));
     let numbered: Vec<(u32, &FoundMap)> = (0u32..).zip(&found.maps).collect();
     let looked: Vec<(u32, Vec<(Addr, u32)>)> = numbered
