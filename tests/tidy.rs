@@ -34,6 +34,7 @@ const DOORS: [(&str, &[&str]); 21] = [
         "tempfile",
         &["file/unpack.rs", "file/stream.rs", "file/keyfile.rs"],
     ),
+    ("getrandom", &["file/keyfile.rs"]),
     ("serde", &["schema/", "snapshot/", "report/"]),
     ("serde_json", &["schema/", "snapshot/", "report/"]),
     ("clap", &["cli/"]),

@@ -177,3 +177,6 @@ pub const MAX_PACKING: u64 = 400;
 /// Bytes of buckets, groups and directory that one map's image takes when it is made again from a snapshot:
 /// a line of a hundred bytes may stand for any number of empty buckets.
 pub const MAX_PAINTED: u64 = 1 << 30;
+
+/// Bytes of all images together that are made again from one snapshot, one after the other: some seconds' work.
+pub const MAX_PAINTED_ALL: u64 = 16 << 30;

@@ -13,6 +13,7 @@ use crate::cli::source::check_values;
 use crate::cli::source::source;
 use crate::report::check_text;
 use crate::report::json;
+use crate::report::json::Reapplied;
 use crate::snapshot::judge::Again;
 use crate::snapshot::judge::load_and_judge;
 use crate::snapshot::load::Head;
@@ -63,11 +64,22 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     let quiet = args.look.quiet;
+    let mut again = None;
     let survey = match source(&args.input, Some(&args.redaction), quiet)? {
         Source::Core(request) if args.crash_only => run::crash(&request, &Bar::new(quiet))?,
         Source::Core(request) => run::check(&request, &Bar::new(quiet))?,
-        Source::Snapshot(path) => from_snapshot(args, &path)?,
+        Source::Snapshot(path) => {
+            let (survey, version, done) = from_snapshot(args, &path)?;
+            again = Some((version, done));
+            survey
+        }
     };
+    let reapplied = again.as_ref().map(|(version, again)| Reapplied {
+        version,
+        maps: again.judged,
+        changed: again.changed,
+        failed: again.failed,
+    });
     if args.crash_only {
         let exit = crash_exit(&survey);
         write_out(|out| match args.format {
@@ -80,13 +92,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     let exit = check_exit(&totals, &survey.crash, survey.find_gaps_total);
     write_out(|out| match args.format {
         Format::Text => check_text::write_check(out, &survey, &totals, args.look.style()),
-        Format::Json => json::write_check(out, &survey, &totals, exit),
+        Format::Json => json::write_check(out, &survey, &totals, reapplied, exit),
     })?;
     Ok(exit.code())
 }
 
 /// What a snapshot says of its process; the rules are applied again where it holds what they need.
-fn from_snapshot(args: &Args, path: &Path) -> anyhow::Result<Survey> {
+fn from_snapshot(args: &Args, path: &Path) -> anyhow::Result<(Survey, String, Again)> {
     let (head, mut maps, again) = load_and_judge(path)?;
     check_values(&head, args.redaction.mode(), args.look.quiet)?;
     if !args.look.quiet && !args.crash_only {
@@ -97,7 +109,8 @@ fn from_snapshot(args: &Args, path: &Path) -> anyhow::Result<Survey> {
         let of_crash = blame.and_then(|b| b.map.as_ref()).map(|m| m.addr);
         maps.retain(|row| Some(row.addr) == of_crash);
     }
-    Ok(head.into_survey(maps))
+    let version = head.version.clone();
+    Ok((head.into_survey(maps), version, again))
 }
 
 /// Whether the verdicts are of today's rules or of those that were applied when the snapshot was written.

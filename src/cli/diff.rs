@@ -3,6 +3,7 @@
 
 use crate::base::progress::Progress;
 use crate::cli::fail::UsageError;
+use crate::cli::fail::say;
 use crate::cli::options::Look;
 use crate::cli::options::Redaction;
 use crate::cli::options::Values;
@@ -210,6 +211,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         DiffFormat::Json => json::diff::write_diff(out, &diff),
         DiffFormat::Jsonl => json::diff::write_diff_lines(out, &diff),
     })?;
+    if args.format == DiffFormat::Jsonl && !args.look.quiet {
+        let groups = diff.pairing.ambiguous.len();
+        if groups > 0 {
+            say(&format!(
+                "badmap: {groups} groups of maps could not be told apart and are not among the lines; --format json has them\n"
+            ));
+        }
+        if old.gaps_total > 0 || new.gaps_total > 0 {
+            say("badmap: maps may be missing: not all of a process could be searched\n");
+        }
+    }
     Ok(diff.exit.code())
 }
 

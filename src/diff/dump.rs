@@ -151,6 +151,7 @@ pub fn compare_entries(
             feed(dump, *which, pairs, &mut out)?;
         }
     }
+    out.values_mut().for_each(EntryDiff::sort_by_text);
     Ok(out)
 }
 

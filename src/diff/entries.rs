@@ -208,6 +208,17 @@ impl EntrySink for EntryDigests {
     }
 }
 
+impl EntryDiff {
+    /// Puts what is listed in the order of its keys in clear, numbers by value, where there are any; to be called when
+    /// all has been fed.
+    pub fn sort_by_text(&mut self) {
+        let number = |e: &EntryRow| e.key_text.as_ref().and_then(|t| t.parse::<i128>().ok());
+        self.listed.sort_by(|a, b| {
+            (a.change, number(a), &a.key_text).cmp(&(b.change, number(b), &b.key_text))
+        });
+    }
+}
+
 /// The items of one key at the start of a sorted list, and what follows.
 fn run(items: &[Item], key: u64) -> (&[Item], &[Item]) {
     items.split_at(items.partition_point(|i| i.0 <= key))

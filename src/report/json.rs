@@ -130,11 +130,32 @@ struct CheckOut<'a> {
     unknown: Vec<UnknownOut<'a>>,
     gaps: &'a [String],
     gaps_total: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reapplied: Option<Reapplied<'a>>,
     exit: u8,
 }
 
-/// Writes the document of `check`.
-pub fn write_check(out: &mut dyn Write, survey: &Survey, t: &Totals, exit: Exit) -> io::Result<()> {
+/// How far the rules were applied again to the maps of a snapshot.
+#[derive(Clone, Copy, Serialize, Debug)]
+pub struct Reapplied<'a> {
+    /// Version of the badmap that wrote it, and applied them to the others.
+    pub version: &'a str,
+    /// Maps to which they were.
+    pub maps: u64,
+    /// Maps of which they now say something else.
+    pub changed: u64,
+    /// Maps of which the slots are there but make no sense.
+    pub failed: u64,
+}
+
+/// Writes the document of `check`. `reapplied`: only of a snapshot.
+pub fn write_check(
+    out: &mut dyn Write,
+    survey: &Survey,
+    t: &Totals,
+    reapplied: Option<Reapplied<'_>>,
+    exit: Exit,
+) -> io::Result<()> {
     let doc = CheckOut {
         schema: SCHEMA,
         tool: TOOL,
@@ -157,6 +178,7 @@ pub fn write_check(out: &mut dyn Write, survey: &Survey, t: &Totals, exit: Exit)
         unknown: survey.maps.iter().filter_map(UnknownOut::of).collect(),
         gaps: &survey.find_gaps,
         gaps_total: survey.find_gaps_total,
+        reapplied,
         exit: exit.code(),
     };
     write_document(out, &doc)

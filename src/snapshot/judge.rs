@@ -2,6 +2,7 @@
 //! In: a path. Out: rows with the verdicts of today's rules where the slots are in the file, and with those of then
 //! where they are not.
 
+use crate::base::limits::MAX_PAINTED_ALL;
 use crate::check::registry::check_map;
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::image::ImageBuilder;
@@ -35,18 +36,19 @@ pub fn load_and_judge(path: &Path) -> Result<(Head, Vec<MapRow>, Again), Snapsho
     let mut maps: Vec<MapRow> = Vec::new();
     let mut again = Again::default();
     let mut at_hand = AtHand::None;
+    let mut room = MAX_PAINTED_ALL;
     let (head, _) = read_with_head(path, &mut |_, line| {
         match line {
             Line::Head(_) => {}
             Line::Map(line) => {
-                settle(&mut at_hand, maps.last_mut(), &mut again);
+                settle(&mut at_hand, maps.last_mut(), &mut again, &mut room);
                 maps.push(map_row(*line).0);
             }
-            Line::Part(part) => at_hand.take(&part)?,
+            Line::Part(part) => at_hand.take(&part, room)?,
         }
         Ok(())
     })?;
-    settle(&mut at_hand, maps.last_mut(), &mut again);
+    settle(&mut at_hand, maps.last_mut(), &mut again, &mut room);
     Ok((head, maps, again))
 }
 
@@ -64,11 +66,12 @@ pub(crate) enum AtHand {
 
 impl AtHand {
     /// Takes a line; one that cannot be parsed is an error of the file.
-    pub(crate) fn take(&mut self, part: &Part<'_>) -> Result<(), SnapshotError> {
+    /// `room`: bytes that the image may take.
+    pub(crate) fn take(&mut self, part: &Part<'_>, room: u64) -> Result<(), SnapshotError> {
         let done = match (part.kind, &mut *self) {
             (kind::IMAGE, _) => match ImageBuilder::new(&part.parse()?) {
                 Ok(builder) => {
-                    *self = AtHand::Image(Box::new(builder));
+                    *self = AtHand::Image(Box::new(builder.within(room)));
                     Ok(())
                 }
                 Err(e) => Err(e),
@@ -85,7 +88,7 @@ impl AtHand {
 }
 
 /// Judges the map at hand, all of whose lines have come.
-fn settle(at_hand: &mut AtHand, row: Option<&mut MapRow>, again: &mut Again) {
+fn settle(at_hand: &mut AtHand, row: Option<&mut MapRow>, again: &mut Again, room: &mut u64) {
     let Some(row) = row else { return };
     match std::mem::take(at_hand) {
         AtHand::None => {}
@@ -97,6 +100,7 @@ fn settle(at_hand: &mut AtHand, row: Option<&mut MapRow>, again: &mut Again) {
         // Maps that the collector has given up have no verdict.
         AtHand::Image(_) if row.verdict.is_none() => {}
         AtHand::Image(builder) => {
+            *room = room.saturating_sub(builder.painted());
             let verdict = check_map(&builder.finish());
             let before = row.verdict.as_ref();
             let same = before.is_some_and(|v| {

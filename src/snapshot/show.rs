@@ -1,6 +1,7 @@
 //! One map of a snapshot, from header to slots.
 //! In: a path, which map, which part of it. Out: what `badmap show` prints.
 
+use crate::base::limits::MAX_PAINTED;
 use crate::maps::image::MapImage;
 use crate::schema::number;
 use crate::snapshot::error::SnapshotError;
@@ -66,7 +67,7 @@ pub fn show_map(
                 if part.kind == kind::SLOTS {
                     taken.line(&part.parse()?);
                 }
-                image.take(&part)?;
+                image.take(&part, MAX_PAINTED)?;
             }
             Line::Part(_) => {}
         }

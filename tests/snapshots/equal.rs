@@ -13,6 +13,7 @@ fn document(args: &[&str]) -> (Value, i32) {
     let mut doc: Value = serde_json::from_str(&stdout).expect("a document");
     let process = doc["process"].as_object_mut().expect("a process");
     process.remove("snapshot");
+    doc.as_object_mut().unwrap().remove("reapplied");
     (doc, code)
 }
 

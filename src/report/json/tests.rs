@@ -24,7 +24,13 @@ fn json(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
 #[test]
 fn check_has_the_bones_of_the_contract() {
     let s = samples::broken_classic();
-    assert_snapshot!(json(|out| write_check(out, &s, &totals(&s), Exit::Broken)));
+    assert_snapshot!(json(|out| write_check(
+        out,
+        &s,
+        &totals(&s),
+        None,
+        Exit::Broken
+    )));
 }
 
 #[test]
@@ -34,6 +40,7 @@ fn what_is_unknown_is_listed_with_its_reason() {
         out,
         &s,
         &totals(&s),
+        None,
         Exit::Unproven
     )));
 }
@@ -119,7 +126,7 @@ fn show_lists_parts_with_their_fields() {
 #[test]
 fn hostile_text_is_escaped_in_json() {
     let s = samples::hostile();
-    let text = json(|out| write_check(out, &s, &totals(&s), Exit::Broken));
+    let text = json(|out| write_check(out, &s, &totals(&s), None, Exit::Broken));
     assert!(
         !text.chars().any(|c| c != '\n' && c.is_control()),
         "{text:?}"

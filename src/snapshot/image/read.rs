@@ -58,6 +58,8 @@ pub struct ImageBuilder {
     hashed: bool,
     /// Bytes that may still be painted.
     left: u64,
+    /// And could have been.
+    room: u64,
     /// The table whose groups come now.
     table: usize,
     /// A bucket of `buckets` has come: `oldbuckets` is over.
@@ -114,10 +116,23 @@ impl ImageBuilder {
             image,
             hashed: line.hashed,
             left: MAX_PAINTED,
+            room: MAX_PAINTED,
             table: 0,
             past_old: false,
             past_facts: false,
         })
+    }
+
+    /// The same with room for so many bytes, if that is less than any map may take.
+    pub fn within(mut self, bytes: u64) -> ImageBuilder {
+        self.left = self.left.min(bytes);
+        self.room = self.left;
+        self
+    }
+
+    /// Bytes it takes so far.
+    pub fn painted(&self) -> u64 {
+        self.room.saturating_sub(self.left)
     }
 
     /// Adds lists.
