@@ -4,6 +4,11 @@ use crate::arg;
 use crate::files::corpora;
 use crate::run;
 use serde_json::Value;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 /// A document without what tells a snapshot from a core.
 fn document(args: &[&str]) -> (Value, i32) {
@@ -17,11 +22,56 @@ fn document(args: &[&str]) -> (Value, i32) {
     (doc, code)
 }
 
+/// A core and its binary.
+struct Job {
+    name: String,
+    core: PathBuf,
+    binary: PathBuf,
+}
+
+/// What differs between a core and its snapshot, without entries and with them, and how many maps it has.
+fn compare(job: &Job, dir: &Path) -> (Vec<String>, usize) {
+    let mut failures = Vec::new();
+    let (core, binary) = (arg(&job.core), arg(&job.binary));
+    let of_core = [
+        document(&["check", core, binary]),
+        document(&["list", core, binary]),
+    ];
+    let maps = of_core[1].0["maps"].as_array().map_or(0, Vec::len);
+    for entries in ["none", "digest"] {
+        let out = dir.join(format!("{}-{entries}", job.name));
+        let args = [
+            "snapshot",
+            core,
+            binary,
+            "-o",
+            arg(&out),
+            "--entries",
+            entries,
+        ];
+        let (_, stderr, made) = run(&args);
+        if made == 2 {
+            return (vec![format!("{}: {stderr}", job.name)], maps);
+        }
+        let of_snapshot = [
+            document(&["check", arg(&out)]),
+            document(&["list", arg(&out)]),
+        ];
+        for (a, b) in of_core.iter().zip(&of_snapshot) {
+            if a != b {
+                let what = difference(&a.0, &b.0, String::new());
+                failures.push(format!("{} with entries {entries}: {what}", job.name));
+            }
+        }
+        std::fs::remove_file(out).unwrap();
+    }
+    (failures, maps)
+}
+
 #[test]
 fn every_golden_core_and_its_snapshot_say_the_same() {
     let dir = tempfile::tempdir().unwrap();
-    let mut failures = Vec::new();
-    let (mut cores, mut maps) = (0, 0);
+    let mut jobs = Vec::new();
     for corpus in corpora() {
         for core in &corpus.cores {
             let Some(files) = corpus.files_of(core) else {
@@ -31,30 +81,34 @@ fn every_golden_core_and_its_snapshot_say_the_same() {
             if files.binary.stripped {
                 continue; // no maps are looked for, and no snapshot is made
             }
-            cores += 1;
-            let out = dir.path().join("x.badmap");
-            let (path, binary) = (arg(&files.core), arg(&files.binary_path));
-            let (_, stderr, made) = run(&["snapshot", path, binary, "-o", arg(&out)]);
-            if made == 2 {
-                failures.push(format!("{}: {stderr}", core.name));
-                continue;
-            }
-            for command in ["check", "list"] {
-                let of_core = document(&[command, path, binary]);
-                let of_snapshot = document(&[command, arg(&out)]);
-                if command == "list" {
-                    maps += of_core.0["maps"].as_array().map_or(0, Vec::len);
-                }
-                if of_core != of_snapshot {
-                    let what = difference(&of_core.0, &of_snapshot.0, command.to_owned());
-                    failures.push(format!("{}: {what}", core.name));
-                }
-            }
+            jobs.push(Job {
+                name: core.name.clone(),
+                core: files.core,
+                binary: files.binary_path,
+            });
         }
     }
-    println!("{cores} cores, {maps} maps");
+    let (next, sum) = (AtomicUsize::new(0), Mutex::new((Vec::new(), 0)));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (failures, maps) = compare(job, dir.path());
+                    let mut sum = sum.lock().unwrap();
+                    sum.0.extend(failures);
+                    sum.1 += maps;
+                }
+            });
+        }
+    });
+    let (failures, maps) = sum.into_inner().unwrap();
+    println!("{} cores, {maps} maps", jobs.len());
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    assert!(cores > 50 && maps > 10_000, "{cores} cores, {maps} maps");
+    assert!(
+        jobs.len() > 50 && maps > 10_000,
+        "{} cores, {maps} maps",
+        jobs.len()
+    );
 }
 
 /// The first place where two documents differ.
