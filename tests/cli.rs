@@ -16,6 +16,8 @@
 
 #[path = "cli/golden.rs"]
 mod golden;
+#[path = "cli/snapshots.rs"]
+mod snapshots;
 #[path = "cli/usage.rs"]
 mod usage;
 
@@ -25,11 +27,13 @@ use std::process::Stdio;
 
 /// The built program, started in the package's directory with an environment that is always the same.
 pub fn badmap(args: &[&str]) -> Command {
+    badmap_in(Path::new(env!("CARGO_MANIFEST_DIR")), args)
+}
+
+/// The same in another directory.
+fn badmap_in(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_badmap"));
-    command
-        .args(args)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stdin(Stdio::null());
+    command.args(args).current_dir(dir).stdin(Stdio::null());
     command
         .env("COLUMNS", "80")
         .env_remove("NO_COLOR")
@@ -39,7 +43,12 @@ pub fn badmap(args: &[&str]) -> Command {
 
 /// Runs the program: stdout, stderr, exit code. Death by a signal fails the test.
 pub fn run(args: &[&str]) -> (String, String, i32) {
-    let done = badmap(args).output().expect("the program starts");
+    run_in(Path::new(env!("CARGO_MANIFEST_DIR")), args)
+}
+
+/// The same in another directory.
+pub fn run_in(dir: &Path, args: &[&str]) -> (String, String, i32) {
+    let done = badmap_in(dir, args).output().expect("the program starts");
     let code = done
         .status
         .code()
@@ -57,7 +66,11 @@ fn plain(text: &str) -> String {
 
 /// Everything a user sees of one run, as one text.
 pub fn session(args: &[&str]) -> String {
-    let (stdout, stderr, code) = run(args);
+    session_in(Path::new(env!("CARGO_MANIFEST_DIR")), args)
+}
+
+fn session_in(dir: &Path, args: &[&str]) -> String {
+    let (stdout, stderr, code) = run_in(dir, args);
     let mut text = format!("$ {}\n", [&["badmap"], args].concat().join(" "));
     for (name, part) in [("stdout", stdout), ("stderr", stderr)] {
         if !part.is_empty() {
@@ -70,7 +83,15 @@ pub fn session(args: &[&str]) -> String {
 
 /// Compares a run with its snapshot.
 pub fn assert_session(name: &str, args: &[&str]) {
-    let text = session(args);
+    assert_text(name, session(args));
+}
+
+/// The same of a run in another directory.
+pub fn assert_session_in(dir: &Path, name: &str, args: &[&str]) {
+    assert_text(name, session_in(dir, args));
+}
+
+fn assert_text(name: &str, text: String) {
     insta::with_settings!({
         snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/snapshots"),
         prepend_module_to_snapshot => false,

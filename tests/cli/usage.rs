@@ -6,12 +6,14 @@ use crate::badmap;
 use crate::run;
 use std::process::Stdio;
 
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 10] = [
     "info",
     "check",
     "list",
     "show",
     "goroutines",
+    "snapshot",
+    "diff",
     "explain",
     "completions",
     "man",
