@@ -12,6 +12,7 @@ use crate::cli::progress::Bar;
 use crate::cli::show::parse_target;
 use crate::cli::source::lacks;
 use crate::diff::change::Change;
+use crate::diff::change::Changes;
 use crate::diff::dump::Dump;
 use crate::diff::dump::compare_entries;
 use crate::diff::result::Options;
@@ -184,8 +185,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     let bar = Bar::new(args.look.quiet);
     let style = args.look.style();
     let short = args.format == DiffFormat::Text && !style.verbose;
+    let mut only: Vec<Change> = args.only.iter().map(|w| w.change()).collect();
+    if short && only.is_empty() && args.map.is_none() {
+        // Maps that could not be compared are counted; of two processes they may be nearly all.
+        only = Change::ALL
+            .into_iter()
+            .filter(|c| Changes::of(&[*c]).differs())
+            .collect();
+    }
     let options = Options {
-        only: args.only.iter().map(|w| w.change()).collect(),
+        only,
         map: args.map.as_deref().map(parse_target).transpose()?,
         top: args.top.or(short.then_some(ROWS)),
     };
@@ -207,7 +216,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     diff.entries = entries;
     drop(bar);
     write_out(|out| match args.format {
-        DiffFormat::Text => diff_text::write_diff(out, &diff, style),
+        DiffFormat::Text => diff_text::write_diff(out, &diff, args.map.is_some(), style),
         DiffFormat::Json => json::diff::write_diff(out, &diff),
         DiffFormat::Jsonl => json::diff::write_diff_lines(out, &diff),
     })?;

@@ -4,12 +4,15 @@
 use crate::cli::options::Format;
 use crate::cli::options::Input;
 use crate::cli::options::Look;
+use crate::cli::options::Redaction;
 use crate::cli::output::write_out;
 use crate::cli::progress::Bar;
 use crate::cli::source::Source;
+use crate::cli::source::check_values;
 use crate::cli::source::source;
 use crate::report::info_text;
 use crate::report::json;
+use crate::snapshot::load::Holds;
 use crate::snapshot::load::read_with_head;
 use crate::survey::exit::info_exit;
 use crate::survey::run;
@@ -28,6 +31,7 @@ Exit codes:
 Examples:
   badmap info core.4711
   badmap info core.4711.zst ./server --format json
+  badmap info monday.badmap                      what a snapshot holds, and of what
   badmap info core.4711 --binary-dir /srv/releases")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -38,21 +42,30 @@ pub(super) struct Args {
     format: Format,
 
     #[command(flatten)]
+    redaction: Redaction,
+
+    #[command(flatten)]
     look: Look,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
-    let (process, crash) = match source(&args.input, None, args.look.quiet)? {
-        Source::Core(request) => run::info(&request, &Bar::new(args.look.quiet))?,
+    let quiet = args.look.quiet;
+    let mut holds = None;
+    let (process, crash) = match source(&args.input, Some(&args.redaction), quiet)? {
+        Source::Core(request) => run::info(&request, &Bar::new(quiet))?,
         Source::Snapshot(path) => {
-            let (head, _) = read_with_head(&path, &mut |_, _| Ok(()))?;
-            (head.process, head.crash)
+            let (head, end) = read_with_head(&path, &mut |_, _| Ok(()))?;
+            check_values(&head, args.redaction.mode(), quiet)?;
+            let (process, crash) = (head.process.clone(), head.crash.clone());
+            holds = Some(Holds::of(head, &end));
+            (process, crash)
         }
     };
+    let holds = holds.as_ref();
     let exit = info_exit(&process);
     write_out(|out| match args.format {
-        Format::Text => info_text::write_info(out, &process, &crash, args.look.style()),
-        Format::Json => json::write_info(out, &process, &crash, exit),
+        Format::Text => info_text::write_info(out, &process, &crash, holds, args.look.style()),
+        Format::Json => json::write_info(out, &process, &crash, holds, exit),
     })?;
     Ok(exit.code())
 }

@@ -56,11 +56,16 @@ impl PackedWriter {
     /// When no file can be made there.
     pub fn create(path: &Path) -> io::Result<PackedWriter> {
         let dir = path.parent().filter(|d| !d.as_os_str().is_empty());
+        let dir = dir.unwrap_or(Path::new("."));
+        if !dir.is_dir() {
+            let what = "there is no such directory";
+            return Err(io::Error::new(io::ErrorKind::NotFound, what));
+        }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let temp = tempfile::Builder::new()
             .prefix(&format!(".{name}."))
             .suffix(".part")
-            .tempfile_in(dir.unwrap_or(Path::new(".")))?;
+            .tempfile_in(dir)?;
         PackedWriter::new(Sink::File {
             temp,
             path: path.to_path_buf(),

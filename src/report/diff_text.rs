@@ -35,13 +35,20 @@ use std::io::Write;
 
 /// Groups of each kind that are shown before `-v` shows all.
 const GROUPS: usize = 5;
+/// Columns of a build ID before `-v` shows all of it.
+const BUILD_ID: usize = 22;
 /// Widest owner path and type among groups.
 const NAME: usize = 52;
 
-/// Writes the result of `badmap diff`.
-pub fn write_diff(out: &mut dyn Write, diff: &Diff<'_>, style: Style) -> io::Result<()> {
-    write_side(out, "old", diff.old)?;
-    write_side(out, "new", diff.new)?;
+/// Writes the result of `badmap diff`; of one map only, where that was asked for.
+pub fn write_diff(
+    out: &mut dyn Write,
+    diff: &Diff<'_>,
+    one_map: bool,
+    style: Style,
+) -> io::Result<()> {
+    write_side(out, "old", diff.old, style)?;
+    write_side(out, "new", diff.new, style)?;
     let notes = &diff.pairing.notes;
     for (i, note) in notes.iter().enumerate() {
         let label = if i == 0 { "paired" } else { "" };
@@ -63,13 +70,16 @@ pub fn write_diff(out: &mut dyn Write, diff: &Diff<'_>, style: Style) -> io::Res
             )?;
         }
     }
+    if one_map {
+        return write_unknown(out, diff, style);
+    }
     write_memory(out, ("TYPE", "types"), &diff.by_type, style)?;
     write_memory(out, ("OWNER", "owners"), &diff.by_owner, style)?;
     write_ambiguous(out, &diff.pairing.ambiguous, style)?;
     write_unknown(out, diff, style)
 }
 
-fn write_side(out: &mut dyn Write, label: &str, side: &Side) -> io::Result<()> {
+fn write_side(out: &mut dyn Write, label: &str, side: &Side, style: Style) -> io::Result<()> {
     let p = &side.process;
     let mut first = format!("{}: {}", side.file, go(p));
     if let Some(who) = who(p) {
@@ -80,6 +90,7 @@ fn write_side(out: &mut dyn Write, label: &str, side: &Side) -> io::Result<()> {
     }
     write_field(out, label, label, &wrap(&first, BODY))?;
     let build = p.core_build_id.as_deref().unwrap_or("not known");
+    let build = style.fit(build, BUILD_ID);
     let form = if side.is_snapshot { "snapshot" } else { "core" };
     let entries = match &*side.entries {
         "none" | "" => "no entries",
@@ -166,7 +177,8 @@ fn inked(change: Change, style: Style) -> String {
     match change {
         Change::Broke => style.ink(Ink::Bad, change.as_str()),
         Change::Healed => style.ink(Ink::Good, change.as_str()),
-        Change::Unknown => style.ink(Ink::Doubt, change.as_str()),
+        Change::Unknown => style.ink(Ink::Doubt, "that could not be compared"),
+        Change::Tombstones => "filled with tombstones".to_owned(),
         _ => change.as_str().to_owned(),
     }
 }

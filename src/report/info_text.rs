@@ -11,6 +11,7 @@ use crate::report::style::count;
 use crate::report::style::size;
 use crate::report::style::wrap;
 use crate::report::style::write_field;
+use crate::snapshot::load::Holds;
 use crate::survey::ending::CrashInfo;
 use crate::survey::ending::CrashKind;
 use crate::survey::result::BinaryFrom;
@@ -30,10 +31,14 @@ pub fn write_info(
     out: &mut dyn Write,
     p: &ProcessInfo,
     crash: &CrashInfo,
+    holds: Option<&Holds>,
     style: Style,
 ) -> io::Result<()> {
     if let Some(snapshot) = &p.snapshot {
         field(out, "snapshot", &snapshot.display().to_string())?;
+    }
+    if let Some(holds) = holds {
+        write_holds(out, holds)?;
     }
     let mut core = format!("{}: {}", p.core.display(), size(p.core_size));
     if let Some(packed) = p.compressed {
@@ -110,6 +115,33 @@ pub fn write_info(
         field(out, "", "the core file is whole")?;
     }
     write_crash(out, crash)
+}
+
+/// What a snapshot holds, and how secrets were treated in it.
+fn write_holds(out: &mut dyn Write, h: &Holds) -> io::Result<()> {
+    let maps = count(h.maps, "map", "maps");
+    let entries = match h.entries_total {
+        0 => "no entries".to_owned(),
+        n => count(n, "entry", "entries"),
+    };
+    field(
+        out,
+        "",
+        &format!("{maps}, {entries}, written by badmap {}", h.version),
+    )?;
+    let shown = |mode: &str| match mode {
+        "clear" => "in clear",
+        "digest" => "as digests",
+        _ => "left out",
+    };
+    let mut said = format!("keys in owner paths {}", shown(&h.values));
+    if h.entries != "none" {
+        said.push_str(&format!(", entries {}", shown(&h.entries)));
+    }
+    if let Some(id) = &h.key_id {
+        said.push_str(&format!(", digest key {id}"));
+    }
+    field(out, "", &said)
 }
 
 fn write_build_ids(out: &mut dyn Write, p: &ProcessInfo, style: Style) -> io::Result<()> {
@@ -310,8 +342,14 @@ mod tests {
 
     fn text(survey: &Survey) -> String {
         let mut out = Vec::new();
-        write_info(&mut out, &survey.process, &survey.crash, Style::default())
-            .expect("a Vec takes everything");
+        write_info(
+            &mut out,
+            &survey.process,
+            &survey.crash,
+            None,
+            Style::default(),
+        )
+        .expect("a Vec takes everything");
         let text = String::from_utf8(out).expect("text is UTF-8");
         assert!(text.lines().all(|l| l.chars().count() <= WIDTH), "{text}");
         text

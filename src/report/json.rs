@@ -16,6 +16,7 @@ use crate::schema::crash::Gc;
 use crate::schema::process::Process;
 use crate::schema::safe::write_document;
 use crate::schema::safe::write_jsonl;
+use crate::snapshot::load::Holds;
 use crate::survey::ending::CrashInfo;
 use crate::survey::exit::Exit;
 use crate::survey::request::ValueMode;
@@ -218,14 +219,29 @@ struct InfoOut<'a> {
     tool: Tool<'static>,
     process: Process<'a>,
     crash: Crash<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot: Option<HoldsOut<'a>>,
     exit: u8,
 }
 
-/// Writes the document of `info`.
+/// What a snapshot holds.
+#[derive(Serialize)]
+struct HoldsOut<'a> {
+    version: &'a str,
+    values: &'a str,
+    entries: &'a str,
+    key_id: Option<&'a str>,
+    identity: Option<&'a str>,
+    maps: u64,
+    entries_total: u64,
+}
+
+/// Writes the document of `info`. `holds`: only of a snapshot.
 pub fn write_info(
     out: &mut dyn Write,
     p: &ProcessInfo,
     crash: &CrashInfo,
+    holds: Option<&Holds>,
     exit: Exit,
 ) -> io::Result<()> {
     let (process, crash) = (Process::of(p), Crash::of(crash));
@@ -236,6 +252,15 @@ pub fn write_info(
             tool: TOOL,
             process,
             crash,
+            snapshot: holds.map(|h| HoldsOut {
+                version: &h.version,
+                values: &h.values,
+                entries: &h.entries,
+                key_id: h.key_id.as_deref(),
+                identity: h.identity.as_deref(),
+                maps: h.maps,
+                entries_total: h.entries_total,
+            }),
             exit: exit.code(),
         },
     )

@@ -66,6 +66,7 @@ pub fn write_show(
     }
     writeln!(out)?;
     match below {
+        Below::Parts(_) if shown.parts_total == 0 && shown.process.snapshot.is_some() => Ok(()),
         Below::Parts(window) => {
             write_span(out, "parts", window, shown.parts.len(), shown.parts_total)?;
             write_parts(out, &shown.parts)

@@ -37,6 +37,40 @@ pub struct Head {
     pub gaps_total: u64,
 }
 
+/// What is in a snapshot, for who asks about the file and not about the process.
+#[derive(Clone, Debug)]
+pub struct Holds {
+    /// Version of the badmap that wrote it.
+    pub version: String,
+    /// How keys in owner paths were treated: `none`, `digest`, `clear`.
+    pub values: String,
+    /// How entries are in it, likewise; `none`: not at all.
+    pub entries: String,
+    /// The id of the key of its digests.
+    pub key_id: Option<String>,
+    /// The same for all dumps of one run of a program.
+    pub identity: Option<String>,
+    /// Maps.
+    pub maps: u64,
+    /// Entries whose digests or texts are there.
+    pub entries_total: u64,
+}
+
+impl Holds {
+    /// What header and last line say.
+    pub fn of(head: Head, end: &EndLine<'_>) -> Holds {
+        Holds {
+            version: head.version,
+            values: head.values,
+            entries: head.entries,
+            key_id: head.key_id,
+            identity: head.identity,
+            maps: end.maps,
+            entries_total: end.entries,
+        }
+    }
+}
+
 impl Head {
     fn of(line: HeadLine<'_>, path: &Path) -> Head {
         let text = |t: Option<Cow<'_, str>>| t.map(Cow::into_owned);

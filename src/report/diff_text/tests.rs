@@ -15,7 +15,7 @@ const ALL: Style = Style {
 
 fn text(diff: &Diff<'_>, style: Style) -> String {
     let mut out = Vec::new();
-    write_diff(&mut out, diff, style).expect("a Vec takes everything");
+    write_diff(&mut out, diff, false, style).expect("a Vec takes everything");
     let text = String::from_utf8(out).expect("text is UTF-8");
     assert!(
         !text.chars().any(|c| c != '\n' && c.is_control()),
@@ -95,7 +95,7 @@ fn what_cannot_be_compared_says_what_would_help() {
     let new = samples::side(maps());
     let said = text(&diff(&old, &new, &Options::default()), Style::default());
     assert!(
-        said.contains("changes  1 unknown, nothing else differs"),
+        said.contains("changes  1 that could not be compared, nothing else differs"),
         "{said}"
     );
     assert!(said.contains("snapshots with --entries digest"), "{said}");

@@ -52,6 +52,7 @@ fn info_tells_process_and_crash() {
         out,
         &s.process,
         &s.crash,
+        None,
         Exit::Sound
     )));
 }
