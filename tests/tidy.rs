@@ -45,7 +45,7 @@ const DOORS: [(&str, &[&str]); 21] = [
     ("aes", &["hash/aes.rs"]),
     ("iced_x86", &["runtime/rip.rs"]),
     ("blake3", &["survey/redact.rs", "snapshot/"]),
-    ("rayon", &["dwarf/", "find/", "survey/"]),
+    ("rayon", &["dwarf/", "find/", "survey/", "diff/dump.rs"]),
     ("boxcar", &["types/"]),
     ("thiserror", &[""]),
     ("insta", &[""]), // unit tests of renderers keep their snapshots beside them

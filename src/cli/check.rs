@@ -120,6 +120,7 @@ fn rules_applied(head: &Head, maps: &[MapRow], again: &Again) -> String {
         .filter(|m| m.verdict.is_some() && m.kind != "syncmap");
     let all = judged.count() as u64;
     let mut text = match again.judged {
+        0 if again.failed > 0 => String::new(),
         0 => format!(
             "badmap: verdicts as badmap {} gave them: the snapshot holds no slots to apply the rules to\n",
             head.version

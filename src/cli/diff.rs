@@ -14,6 +14,7 @@ use crate::cli::source::lacks;
 use crate::diff::change::Change;
 use crate::diff::change::Changes;
 use crate::diff::dump::Dump;
+use crate::diff::dump::both_sides;
 use crate::diff::dump::compare_entries;
 use crate::diff::result::Options;
 use crate::diff::result::diff;
@@ -199,7 +200,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         top: args.top.or(short.then_some(ROWS)),
     };
     let (old_file, new_file) = open(args, &bar)?;
-    let (old, new) = (old_file.side()?, new_file.side()?);
+    let (old, new) = both_sides(&old_file, &new_file)?;
     for side in [&old, &new] {
         check_side(side, args)?;
     }

@@ -117,6 +117,14 @@ impl Dump {
     }
 }
 
+/// The maps of both, read at once.
+/// # Errors
+/// Whatever keeps one from being a whole snapshot.
+pub fn both_sides(old: &Dump, new: &Dump) -> Result<(Side, Side), SnapshotError> {
+    let (old, new) = rayon::join(|| old.side(), || new.side());
+    Ok((old?, new?))
+}
+
 /// Compares the entries of those maps of which the diff wants it, in two passes: the first over digests, the second
 /// for the texts of what is listed, so many of each change. By index of the pair, as `Diff::entries` has it.
 /// # Errors

@@ -9,6 +9,7 @@ use crate::diff::side::SideMap;
 use crate::schema::words::known;
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::line::EntryOut;
+use crate::snapshot::line::MapKey;
 use crate::snapshot::line::MapLine;
 use crate::snapshot::line::SlotsLine;
 use crate::snapshot::line::kind;
@@ -27,7 +28,7 @@ pub fn load_side(path: &Path, file: Option<&Path>) -> Result<Side, SnapshotError
     let mut types: HashSet<Arc<str>> = HashSet::new();
     let (head, _) = read_with_head(path, &mut |_, line| {
         if let Line::Map(line) = line {
-            maps.push(side_map(*line, &mut types));
+            maps.push(side_map(line.parse()?, &mut types));
         }
         Ok(())
     })?;
@@ -100,8 +101,9 @@ pub fn read_entries(
     let mut cell: Option<&'static str> = None; // of the map at hand, if it is wanted
     read_with_head(path, &mut |_, line| match line {
         Line::Map(line) => {
-            let wanted = line.entries.is_some() && wants(rows::addr(&line.addr), None).is_some();
-            let word = if line.kind == "classic" {
+            let key: MapKey<'_> = line.parse()?;
+            let wanted = key.entries.is_some() && wants(rows::addr(&key.addr), None).is_some();
+            let word = if key.kind == "classic" {
                 "cell"
             } else {
                 "slot"

@@ -198,7 +198,7 @@ impl Lines {
         read.is_ok() && start == bytes
     }
 
-    /// The next line with its line break, which only the last one may lack; `None` at the end.
+    /// The next line with its line break, which only one that is cut short lacks; `None` at the end.
     /// # Errors
     /// `LineError`.
     pub fn next_line(&mut self) -> Result<Option<&[u8]>, LineError> {

@@ -42,9 +42,9 @@ pub fn load_and_judge(path: &Path) -> Result<(Head, Vec<MapRow>, Again), Snapsho
             Line::Head(_) => {}
             Line::Map(line) => {
                 settle(&mut at_hand, maps.last_mut(), &mut again, &mut room);
-                maps.push(map_row(*line).0);
+                maps.push(map_row(line.parse()?).0);
             }
-            Line::Part(part) => at_hand.take(&part, room)?,
+            Line::Part(part) => at_hand.take(&part, room),
         }
         Ok(())
     })?;
@@ -65,25 +65,30 @@ pub(crate) enum AtHand {
 }
 
 impl AtHand {
-    /// Takes a line; one that cannot be parsed is an error of the file.
+    /// Takes a line. What cannot be parsed makes no image: these lines are of one badmap for itself.
     /// `room`: bytes that the image may take.
-    pub(crate) fn take(&mut self, part: &Part<'_>, room: u64) -> Result<(), SnapshotError> {
+    pub(crate) fn take(&mut self, part: &Part<'_>, room: u64) {
+        let nonsense = |_| ImageError::Text("a line of its image");
         let done = match (part.kind, &mut *self) {
-            (kind::IMAGE, _) => match ImageBuilder::new(&part.parse()?) {
-                Ok(builder) => {
+            (kind::IMAGE, _) => match part.parse().map_err(nonsense) {
+                Ok(line) => ImageBuilder::new(&line).map(|builder| {
                     *self = AtHand::Image(Box::new(builder.within(room)));
-                    Ok(())
-                }
+                }),
                 Err(e) => Err(e),
             },
-            (kind::FACTS, AtHand::Image(builder)) => builder.facts(&part.parse()?),
-            (kind::SLOTS, AtHand::Image(builder)) => builder.slots(&part.parse()?),
+            (kind::FACTS, AtHand::Image(builder)) => {
+                let line = part.parse().map_err(nonsense);
+                line.and_then(|line| builder.facts(&line))
+            }
+            (kind::SLOTS, AtHand::Image(builder)) => {
+                let line = part.parse().map_err(nonsense);
+                line.and_then(|line| builder.slots(&line))
+            }
             _ => Ok(()),
         };
         if let Err(e) = done {
             *self = AtHand::Failed(e);
         }
-        Ok(())
     }
 }
 

@@ -88,7 +88,7 @@ pub struct Redaction<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Selection<'a> {
-    /// Address or owner path of one map.
+    /// Address of one map.
     pub map: Option<Text<'a>>,
     /// Part of the type.
     pub r#type: Option<Text<'a>>,
@@ -128,7 +128,7 @@ pub struct MapLine<'a> {
     pub type_candidates: Vec<Text<'a>>,
     /// `len(m)` as it claims.
     pub len: Option<i64>,
-    /// Entries it has room for before it must grow.
+    /// Classic: slots of the main buckets. Swiss: entries it has room for before it must grow.
     pub capacity: Option<u64>,
     /// Bytes of header and storage.
     pub bytes: u64,
@@ -187,8 +187,28 @@ pub struct MapLine<'a> {
     pub entries: Option<Text<'a>>,
 }
 
+/// What tells one map from another: a part of its line, for who looks for one.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct MapKey<'a> {
+    /// Address of the header.
+    #[serde(borrow)]
+    pub addr: Text<'a>,
+    /// Its kind.
+    #[serde(borrow)]
+    pub kind: Text<'a>,
+    /// Its owner path.
+    pub owner: Option<Text<'a>>,
+    /// Its entries follow.
+    pub entries: Option<Text<'a>>,
+}
+
 fn is_false(flag: &bool) -> bool {
     !*flag
+}
+
+fn is_empty(text: &Text<'_>) -> bool {
+    text.is_empty()
 }
 
 fn is_zero(n: &u64) -> bool {
@@ -416,13 +436,15 @@ pub struct SlotsLine<'a> {
     /// The first bucket or group: `buckets[3]`, `oldbuckets[0].overflow[1]`, `dir[0].table.groups[2]`, `group`.
     /// Main buckets from 2^B on are those that are preallocated for overflow.
     pub part: Text<'a>,
-    /// Its address.
+    /// Its address; absent for entries of a `sync.Map`, which have no bucket.
+    #[serde(skip_serializing_if = "is_empty")]
     pub addr: Text<'a>,
     /// How many there are; absent for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
     /// The tophash or control bytes, slot 0 first, as 16 hex digits. Where the bucket or group is not certainly
-    /// one, they say no more than which slots are in use, and which of those fit their hash.
+    /// one, they say no more than which slots are in use, and which of those fit their hash. Absent likewise.
+    #[serde(skip_serializing_if = "is_empty")]
     pub marks: Text<'a>,
     /// Classic: the overflow pointer; absent if nil.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -141,7 +141,7 @@ pub fn load(path: &Path) -> Result<(Head, Vec<MapRow>), SnapshotError> {
     let mut maps = Vec::new();
     let (head, _) = read_with_head(path, &mut |_, line| {
         if let Line::Map(line) = line {
-            maps.push(map_row(*line).0);
+            maps.push(map_row(line.parse()?).0);
         }
         Ok(())
     })?;

@@ -7,7 +7,6 @@ use crate::schema::SCHEMA;
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::line::EndLine;
 use crate::snapshot::line::HeadLine;
-use crate::snapshot::line::MapLine;
 use crate::snapshot::line::Tag;
 use crate::snapshot::line::kind;
 use serde::Deserialize;
@@ -18,9 +17,9 @@ use std::path::Path;
 pub enum Line<'l> {
     /// The first.
     Head(Box<HeadLine<'l>>),
-    /// A map.
-    Map(Box<MapLine<'l>>),
-    /// What belongs to the map before: its image, tables, slots. Not parsed: few commands want it.
+    /// A map: a `MapLine`, or a `MapKey` for who wants no more. Not parsed yet.
+    Map(Part<'l>),
+    /// What belongs to the map before: its image, lists, slots. Not parsed: few commands want it.
     Part(Part<'l>),
 }
 
@@ -130,7 +129,12 @@ pub fn read(
             (kind::HEADER, _) => return Err(wrong("a second header; a file holds one snapshot")),
             (kind::MAP, _) => {
                 so_far.maps = so_far.maps.saturating_add(1);
-                each(Line::Map(parse(path, number, text)?))?;
+                each(Line::Map(Part {
+                    kind,
+                    text,
+                    number,
+                    path,
+                }))?;
             }
             (kind::END, _) => {
                 end = Some(parse::<EndLine<'_>>(path, number, text)?.into_owned());

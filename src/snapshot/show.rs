@@ -7,6 +7,7 @@ use crate::schema::number;
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::judge::AtHand;
 use crate::snapshot::line::EntryOut;
+use crate::snapshot::line::MapKey;
 use crate::snapshot::line::SlotsLine;
 use crate::snapshot::line::kind;
 use crate::snapshot::load::Head;
@@ -52,22 +53,23 @@ pub fn show_map(
             Line::Head(_) => {}
             Line::Map(line) => {
                 maps = maps.saturating_add(1);
+                let key: MapKey<'_> = line.parse()?;
                 let is_it = match target {
-                    Target::Addr(addr) => number(&line.addr) == Some(addr.0),
-                    Target::Path(path) => line.owner.as_deref() == Some(path),
+                    Target::Addr(addr) => number(&key.addr) == Some(addr.0),
+                    Target::Path(path) => key.owner.as_deref() == Some(path),
                 };
                 taking = is_it && found.is_none();
                 if taking {
-                    has_slots = line.entries.is_some();
-                    taken.is_classic = line.kind == "classic";
-                    found = Some(map_row(*line));
+                    has_slots = key.entries.is_some();
+                    taken.is_classic = key.kind == "classic";
+                    found = Some(map_row(line.parse()?));
                 }
             }
             Line::Part(part) if taking => {
                 if part.kind == kind::SLOTS {
                     taken.line(&part.parse()?);
                 }
-                image.take(&part, MAX_PAINTED)?;
+                image.take(&part, MAX_PAINTED);
             }
             Line::Part(_) => {}
         }

@@ -140,7 +140,7 @@ pub struct MapRow {
     pub type_candidates: Vec<String>,
     /// `len(m)` as the header claims; `None` when unreadable.
     pub len: Option<i64>,
-    /// Entries the storage has room for before it must grow (slots in buckets or tables).
+    /// Classic: slots of the main buckets. Swiss: entries it has room for before it must grow.
     pub capacity: Option<u64>,
     /// Bytes of header, storage and directory, without what keys and elems point to.
     pub bytes: u64,

@@ -20,6 +20,9 @@ pub enum Line<'a> {
     Slots(SlotsLine<'a>),
 }
 
+/// The form of images that this badmap writes and reads. A change of what a field means gives another number.
+pub const FORMAT: u32 = 1;
+
 /// What the rules need of a map, but for lists and slots.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -28,6 +31,8 @@ pub struct ImageLine<'a> {
     pub schema: Text<'a>,
     /// `image`.
     pub line: Text<'a>,
+    /// Number of this form of images; only a badmap of the same number makes images of them again.
+    pub format: u32,
     /// Address of the map's header.
     pub map: Text<'a>,
     /// `classic`, `swiss`, `unreadable`.

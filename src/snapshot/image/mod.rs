@@ -33,6 +33,9 @@ pub enum ImageError {
     /// A line that does not belong to the map, or not there.
     #[error("{0} is out of place")]
     Order(&'static str),
+    /// Lines of a badmap that writes them in another form.
+    #[error("its slots are written in form {0}, and this badmap reads another")]
+    Form(u32),
     /// More than badmap is willing to keep.
     #[error("the map's storage is larger than what is made again from a snapshot")]
     TooLarge,

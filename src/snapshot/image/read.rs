@@ -28,6 +28,7 @@ use crate::schema::places::place;
 use crate::schema::words::known;
 use crate::snapshot::image::ArrayOut;
 use crate::snapshot::image::DescriptorOut;
+use crate::snapshot::image::FORMAT;
 use crate::snapshot::image::FactsLine;
 use crate::snapshot::image::ImageError;
 use crate::snapshot::image::ImageLine;
@@ -73,6 +74,9 @@ impl ImageBuilder {
     /// # Errors
     /// If it makes no sense.
     pub fn new(line: &ImageLine<'_>) -> Result<ImageBuilder, ImageError> {
+        if line.format != FORMAT {
+            return Err(ImageError::Form(line.format));
+        }
         let state = words::hash_state(&line.hashes);
         let global = |text: &Cow<'_, str>| words::global(text);
         let slots = layout(&line.layout);

@@ -14,6 +14,7 @@ use crate::maps::image::Body;
 use crate::maps::image::MapImage;
 use crate::maps::image::Shape;
 use crate::schema::safe::write_jsonl;
+use crate::snapshot::image::FORMAT;
 use crate::snapshot::image::FactsLine;
 use crate::snapshot::image::ImageBuilder;
 use crate::snapshot::image::ImageError;
@@ -26,13 +27,13 @@ use std::borrow::Cow;
 
 /// A small map: one entry, one left-over elem.
 const SMALL: &[&str] = &[
-    r#"{"schema":"badmap/1","line":"image","map":"0xc000010000","body":"swiss","ptr_size":8,"home":"object 0xc000010000 48 allocated","header_size":48,"layout":{"size":136,"key_size":8,"elem_size":8,"keys_off":8,"key_stride":16,"elems_off":16,"elem_stride":16},"header":{"used":1,"seed":"0x1234","dirPtr":"0xc000020000","dirLen":0,"globalDepth":0,"globalShift":0,"writing":0,"clearSeq":0},"shape":"small","group":{"addr":"0xc000020000","claimed":1,"count":1,"home":"object 0xc000020000 144 allocated"},"hashes":"proven","hashed":true,"descriptor":{"hasher":"fits runtime.memhash64"}}"#,
+    r#"{"schema":"badmap/1","line":"image","format":1,"map":"0xc000010000","body":"swiss","ptr_size":8,"home":"object 0xc000010000 48 allocated","header_size":48,"layout":{"size":136,"key_size":8,"elem_size":8,"keys_off":8,"key_stride":16,"elems_off":16,"elem_stride":16},"header":{"used":1,"seed":"0x1234","dirPtr":"0xc000020000","dirLen":0,"globalDepth":0,"globalShift":0,"writing":0,"clearSeq":0},"shape":"small","group":{"addr":"0xc000020000","claimed":1,"count":1,"home":"object 0xc000020000 144 allocated"},"hashes":"proven","hashed":true,"descriptor":{"hasher":"fits runtime.memhash64"}}"#,
     r#"{"schema":"badmap/1","line":"slots","map":"0xc000010000","part":"group","addr":"0xc000020000","marks":"2180808080808080","stale_elems":2,"entries":[{"slot":0,"hash":"0x21","key":"\#0123456789abcdef","elem":"\#0123456789abcdef"}]}"#,
 ];
 
 /// A map of two tables.
 const TABLES: &[&str] = &[
-    r#"{"schema":"badmap/1","line":"image","map":"0xc000010000","body":"swiss","ptr_size":8,"home":"object 0xc000010000 48 allocated","header_size":48,"layout":{"size":136,"key_size":8,"elem_size":8,"keys_off":8,"key_stride":16,"elems_off":16,"elem_stride":16},"header":{"used":1,"seed":"0x1234","dirPtr":"0xc000020000","dirLen":2,"globalDepth":1,"globalShift":63,"writing":0,"clearSeq":0},"shape":"tables","directory":["object 0xc000020000 16 allocated",2],"hashes":"unknown","descriptor":{"hasher":"unknown"}}"#,
+    r#"{"schema":"badmap/1","line":"image","format":1,"map":"0xc000010000","body":"swiss","ptr_size":8,"home":"object 0xc000010000 48 allocated","header_size":48,"layout":{"size":136,"key_size":8,"elem_size":8,"keys_off":8,"key_stride":16,"elems_off":16,"elem_stride":16},"header":{"used":1,"seed":"0x1234","dirPtr":"0xc000020000","dirLen":2,"globalDepth":1,"globalShift":63,"writing":0,"clearSeq":0},"shape":"tables","directory":["object 0xc000020000 16 allocated",2],"hashes":"unknown","descriptor":{"hasher":"unknown"}}"#,
     r#"{"schema":"badmap/1","line":"facts","map":"0xc000010000","entries":[[1,0],[1,1]],"tables":[{"addr":"0xc000030000","home":"object 0xc000030000 32 allocated","first":0,"seen":1,"header":{"used":1,"capacity":16,"growthLeft":13,"localDepth":1,"index":0,"data":"0xc000040000","lengthMask":1},"groups":{"addr":"0xc000040000","claimed":2,"count":2,"home":"object 0xc000040000 288 allocated"}},{"addr":"0xc000030020","home":"object 0xc000030020 32 allocated","first":1,"seen":1,"header":{"used":0,"capacity":16,"growthLeft":14,"localDepth":1,"index":1,"data":"0xc000050000","lengthMask":1},"groups":{"addr":"0xc000050000","claimed":2,"count":2,"home":"object 0xc000050000 288 allocated"}}],"shared":[["dir[0].table.groups","0xc000040000","0xc000099000"]],"gaps":[["key","0x5 8 not-dumped"]]}"#,
     r#"{"schema":"badmap/1","line":"slots","map":"0xc000010000","part":"dir[0].table.groups[0]","addr":"0xc000040000","marks":"2180808080808080","entries":[{"slot":0}]}"#,
     r#"{"schema":"badmap/1","line":"slots","map":"0xc000010000","part":"dir[0].table.groups[1]","addr":"0xc000040088","marks":"8080808080808080"}"#,
@@ -41,7 +42,7 @@ const TABLES: &[&str] = &[
 
 /// A big-endian 32-bit map in the middle of a grow, with overflow buckets and bytes where none should be.
 const CLASSIC: &[&str] = &[
-    r#"{"schema":"badmap/1","line":"image","map":"0x10000","body":"classic","big_endian":true,"ptr_size":4,"home":"object 0x10000 28 allocated","header_size":28,"layout":{"size":76,"key_size":4,"elem_size":4,"keys_off":8,"key_stride":4,"elems_off":40,"elem_stride":4,"overflow_off":72,"has_pointers":true,"key_ptr_words":[0]},"header":{"count":2,"flags":0,"B":1,"noverflow":1,"hash0":"0x5","buckets":"0x20000","oldbuckets":"0x30000","nevacuate":0,"extra":"0x40000","mapextra":{"overflow":["0x50000",1],"nextOverflow":"0x0"}},"buckets":{"main":{"addr":"0x20000","claimed":2,"count":2,"home":"object 0x20000 152 allocated"},"room":2},"oldbuckets":{"main":{"addr":"0x30000","claimed":1,"count":1,"home":"object 0x30000 76 allocated"},"room":1},"hashes":"not-asked","descriptor":{"hasher":"unknown"}}"#,
+    r#"{"schema":"badmap/1","line":"image","format":1,"map":"0x10000","body":"classic","big_endian":true,"ptr_size":4,"home":"object 0x10000 28 allocated","header_size":28,"layout":{"size":76,"key_size":4,"elem_size":4,"keys_off":8,"key_stride":4,"elems_off":40,"elem_stride":4,"overflow_off":72,"has_pointers":true,"key_ptr_words":[0]},"header":{"count":2,"flags":0,"B":1,"noverflow":1,"hash0":"0x5","buckets":"0x20000","oldbuckets":"0x30000","nevacuate":0,"extra":"0x40000","mapextra":{"overflow":["0x50000",1],"nextOverflow":"0x0"}},"buckets":{"main":{"addr":"0x20000","claimed":2,"count":2,"home":"object 0x20000 152 allocated"},"room":2},"oldbuckets":{"main":{"addr":"0x30000","claimed":1,"count":1,"home":"object 0x30000 76 allocated"},"room":1},"hashes":"not-asked","descriptor":{"hasher":"unknown"}}"#,
     r#"{"schema":"badmap/1","line":"facts","map":"0x10000","overflow":["0x60000"],"refs":[{"place":"oldbuckets[0].cell[0]","elem":false,"off":0,"what":"wild 0x99"}],"misplaced":[["extra.overflow","0x50000","stack"]],"readers":[{"goroutine":7,"function":"runtime.mapaccess1"}]}"#,
     r#"{"schema":"badmap/1","line":"slots","map":"0x10000","part":"oldbuckets[0]","addr":"0x30000","marks":"0900000000000000","overflow":"0x70000","stale_keys":4,"stale_elems":128,"entries":[{"slot":0}]}"#,
     r#"{"schema":"badmap/1","line":"slots","map":"0x10000","part":"oldbuckets[0].overflow[1]","addr":"0x70000","marks":"0a01000000000000","overflow":"0x71000","fault":"nowhere unmapped","seat":"object 0x70000 80 allocated","entries":[{"slot":0}]}"#,
@@ -528,4 +529,15 @@ fn lines_with_any_byte_changed_do_no_harm() {
         built > 1000,
         "only {built} of the changed images could be made"
     );
+}
+
+#[test]
+fn images_of_another_form_are_left_alone() {
+    let of = |format: u32| ImageLine {
+        format,
+        ..ImageLine::default()
+    };
+    let err = |line| ImageBuilder::new(&line).err();
+    assert_eq!(err(of(FORMAT + 1)), Some(ImageError::Form(FORMAT + 1)));
+    assert_ne!(err(of(FORMAT)), Some(ImageError::Form(FORMAT)));
 }

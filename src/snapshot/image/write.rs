@@ -25,6 +25,7 @@ use crate::maps::image::ctrl;
 use crate::maps::image::tophash;
 use crate::snapshot::image::ArrayOut;
 use crate::snapshot::image::DescriptorOut;
+use crate::snapshot::image::FORMAT;
 use crate::snapshot::image::ImageLine;
 use crate::snapshot::image::LayoutOut;
 use crate::snapshot::image::Line;
@@ -117,6 +118,7 @@ fn image_line<'a>(image: &MapImage<'_>, is_header: bool) -> ImageLine<'a> {
     let mut out = ImageLine {
         schema,
         line,
+        format: FORMAT,
         map: hex(image.addr.0),
         big_endian: image.abi.endian == Endian::Big,
         ptr_size: image.abi.ptr_size,
