@@ -20,6 +20,7 @@ mod files;
 mod snapshots {
     pub mod damaged;
     pub mod equal;
+    pub mod forged;
     pub mod keys;
 }
 

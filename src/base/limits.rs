@@ -166,17 +166,24 @@ pub const MAX_OWNER_NODES: usize = 1 << 16;
 pub const MAX_ALONE: u64 = 16 << 20;
 
 /// Bytes of one line of a snapshot. The longest that badmap writes, a map with 4,096 tables, has half a megabyte.
-pub const MAX_LINE: u64 = 16 << 20;
+pub const MAX_LINE: u64 = 4 << 20;
 
 /// Bytes that a snapshot may unpack to, however small it is.
-pub const MIN_UNPACKED: u64 = 64 << 20;
+pub const MIN_UNPACKED: u64 = 16 << 20;
 
-/// Bytes that a snapshot may unpack to for each byte it has, beyond that. A million equal maps pack to a fortieth.
-pub const MAX_PACKING: u64 = 400;
+/// Bytes that a snapshot may unpack to for each byte it has, beyond that. Real ones pack to a twentieth: every map has
+/// an address, a seed and digests of its own.
+pub const MAX_PACKING: u64 = 150;
+
+/// Goroutines at work on one map that a line of a snapshot names; the rest is left out.
+pub const MAX_HANDS: usize = 1024;
 
 /// Bytes of buckets, groups and directory that one map's image takes when it is made again from a snapshot:
 /// a line of a hundred bytes may stand for any number of empty buckets.
 pub const MAX_PAINTED: u64 = 1 << 30;
 
-/// Bytes of all images together that are made again from one snapshot, one after the other: some seconds' work.
-pub const MAX_PAINTED_ALL: u64 = 16 << 30;
+/// Bytes of all images that are made again from one snapshot, one after the other, for each byte that their lines have,
+/// and those that they may take in any case: one line may stand for millions of empty buckets.
+pub const PAINTED_PER_BYTE: u64 = 16;
+/// See `PAINTED_PER_BYTE`.
+pub const MIN_PAINTED_ALL: u64 = 1 << 28;

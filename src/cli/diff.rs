@@ -43,11 +43,12 @@ const ROWS: usize = 40;
 ///
 /// A map grew if it takes more bytes, or as many and has more entries. `tombstones` are slots whose entry was deleted;
 /// `changed` is whatever differs besides; `unknown` says that nothing differs but contents could not be compared.
-/// BYTES is what a map gained or lost, without what keys and elems point to.
+/// BYTES is what a map gained or lost, without what keys and elems point to. A pointer or slice in an elem counts as the
+/// address it is: what it leads to may change without the map, and is not compared.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "\
 Exit codes:
-  0  all was compared, and nothing differs
+  0  every map was compared, and none differs
   1  something differs
   2  badmap could not do its job: usage, an unreadable file, no Go, IDs differ
   3  nothing differs as far as can be told, but something could not be compared
@@ -237,7 +238,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
 
 /// Opens both sides. Two cores are compared under one digest key, that of the first.
 fn open(args: &Args, bar: &Bar) -> anyhow::Result<(Dump, Dump)> {
-    let key = args.redaction.key(args.look.quiet)?;
+    // A snapshot has its digests already.
+    let key = match [&args.old, &args.new].iter().any(|p| !is_snapshot(p)) {
+        true => args.redaction.key(args.look.quiet)?,
+        false => None,
+    };
     let old = open_one(args, &args.old, key, bar)?;
     let of_old = match &old {
         Dump::Core { key, .. } => Some(*key),
@@ -284,6 +289,13 @@ fn check_side(side: &Side, args: &Args) -> anyhow::Result<()> {
             Path::new(&side.file),
             "it holds keys in clear, and no digests in their place",
             "--values clear shows them",
+        ));
+    }
+    if side.is_snapshot && args.redaction.mode() == ValueMode::None && side.values != "none" {
+        return Err(lacks(
+            Path::new(&side.file),
+            "it holds digests of keys, which cannot be taken out again",
+            "leave --values none away, or make the snapshot with it",
         ));
     }
     Ok(())

@@ -20,6 +20,7 @@ use crate::snapshot::write::Written;
 use crate::snapshot::write::write_snapshot;
 use crate::survey::exit::read_exit;
 use crate::survey::inspect::inspect;
+use crate::survey::request::ValueMode;
 use anyhow::Context;
 use std::io;
 use std::io::IsTerminal;
@@ -103,6 +104,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         key_from_file: request.digest_key.is_some(),
     };
     let to_stdout = args.output == Path::new("-");
+    let output = std::fs::canonicalize(&args.output);
+    let is_input = |path: &Path| {
+        let path = std::fs::canonicalize(path);
+        path.is_ok_and(|p| output.as_ref().is_ok_and(|o| *o == p))
+    };
+    if args.input.files().any(is_input) {
+        return Err(usage(
+            "it would replace its own input",
+            "name another file with -o",
+        ));
+    }
     let mut out = open(&args.output, to_stdout, args.force)?;
     let writing = || format!("writing {}", args.output.display());
     let bar = Bar::new(quiet);
@@ -115,6 +127,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     })??;
     out.finish().with_context(writing)?;
     drop(bar);
+    if !quiet && wish.entries != ValueMode::None && written.with_entries == 0 {
+        say("badmap: no map is that one: the snapshot holds no entries\n");
+    }
     if !quiet {
         say(&summary(&written, &args.output, to_stdout));
     }

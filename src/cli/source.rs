@@ -77,6 +77,14 @@ pub(super) fn check_values(head: &Head, wanted: ValueMode, quiet: bool) -> anyho
             "--values clear shows them",
         ));
     }
+    let holds_digests = [&head.values, &head.entries].iter().any(|m| *m == "digest");
+    if wanted == ValueMode::None && holds_digests {
+        return Err(lacks(
+            &path,
+            "it holds digests of keys, which cannot be taken out again",
+            "leave --values none away, or make the snapshot with it",
+        ));
+    }
     if wanted == ValueMode::Clear && head.values != ValueMode::Clear.as_str() && !quiet {
         say(&format!(
             "badmap: keys are shown as the snapshot has them: {}\n",

@@ -30,6 +30,8 @@ pub enum Contents {
     Same,
     /// The same keys, with other elems.
     KeysSame,
+    /// The same keys; of their elems nobody can tell, for they are made of addresses of two processes.
+    KeysOnly,
     /// Other keys, or not as many.
     Differ,
     /// Nobody can tell.
@@ -42,6 +44,7 @@ impl Contents {
         match self {
             Contents::Same => "same",
             Contents::KeysSame => "keys-same",
+            Contents::KeysOnly => "keys-only",
             Contents::Differ => "differ",
             Contents::Unknown => "unknown",
         }
@@ -137,7 +140,7 @@ pub fn compare(old: &SideMap, new: &SideMap, basis: Basis) -> Changes {
     });
     out.add(if differs {
         Change::Changed
-    } else if contents == Contents::Unknown {
+    } else if matches!(contents, Contents::Unknown | Contents::KeysOnly) {
         Change::Unknown
     } else {
         Change::Same
@@ -176,17 +179,20 @@ fn more_tombstones(old: &SideMap, new: &SideMap, basis: Basis) -> bool {
 /// Whether two maps hold the same. Digests decide where both have one and both were made with one key; without
 /// them only lens speak, and empty maps are equal.
 ///
-/// A digest of a pointer is one of its address. So elems or keys that are pointers, or have pointers in them other
-/// than those of strings, never agree between two processes, whatever they lead to: of such maps the best that is
-/// said is `KeysSame`.
+/// A digest of a pointer, slice, map, channel or function is one of its address: within one process, what it leads to
+/// may have changed without the map; between two processes, nothing that is made of addresses can be compared, and
+/// keys or elems that are decide nothing.
 pub fn contents(old: &SideMap, new: &SideMap, basis: Basis) -> Contents {
     let lens = old.len.zip(new.len);
     if let (Some(a), Some(b), true) = (old.digest, new.digest, basis.contents) {
+        let foreign = |x: bool, y: bool| !basis.same_process && (x || y);
         return match lens {
             Some((x, y)) if x != y => Contents::Differ,
             _ if a.entries == b.entries => Contents::Same,
-            _ if a.keys == b.keys => Contents::KeysSame,
-            _ => Contents::Differ,
+            _ if foreign(a.key_addresses, b.key_addresses) => Contents::Unknown,
+            _ if a.keys != b.keys => Contents::Differ,
+            _ if foreign(a.elem_addresses, b.elem_addresses) => Contents::KeysOnly,
+            _ => Contents::KeysSame,
         };
     }
     let empty = |m: &SideMap| m.len == Some(0) && m.marks.live == 0 && m.gaps_total == 0;

@@ -7,6 +7,7 @@ use crate::diff::entries::EntryDiff;
 use crate::diff::entries::EntryDigests;
 use crate::diff::entries::EntrySink;
 use crate::diff::entries::Which;
+use crate::diff::load::Source;
 use crate::diff::load::load_side;
 use crate::diff::load::read_entries;
 use crate::diff::result::Diff;
@@ -103,16 +104,13 @@ impl Dump {
     /// # Errors
     /// Whatever keeps it from being a whole snapshot.
     pub fn side(&self) -> Result<Side, SnapshotError> {
-        match self {
-            Dump::Snapshot(path) => load_side(path, None),
-            Dump::Core { path, snapshot, .. } => load_side(snapshot.path(), Some(path)),
-        }
+        load_side(self.source())
     }
 
-    fn snapshot(&self) -> &Path {
+    fn source(&self) -> Source<'_> {
         match self {
-            Dump::Snapshot(path) => path,
-            Dump::Core { snapshot, .. } => snapshot.path(),
+            Dump::Snapshot(path) => Source::File(path),
+            Dump::Core { path, snapshot, .. } => Source::OfCore(path, snapshot),
         }
     }
 }
@@ -145,9 +143,10 @@ pub fn compare_entries(
     if digests.is_empty() {
         return Ok(BTreeMap::new());
     }
+    let foreign = !diff.pairing.same_process;
     let files = [(Which::Old, dumps.0), (Which::New, dumps.1)];
     for ((which, dump), pairs) in files.iter().zip(&pairs) {
-        feed(dump, *which, pairs, &mut digests)?;
+        feed(dump, (*which, foreign), pairs, &mut digests)?;
     }
     let mut out: BTreeMap<u32, EntryDiff> = digests
         .into_iter()
@@ -156,7 +155,7 @@ pub fn compare_entries(
     for ((which, dump), pairs) in files.iter().zip(&mut pairs) {
         pairs.retain(|_, pair| out.get(pair).is_some_and(|d| !d.listed.is_empty()));
         if !pairs.is_empty() {
-            feed(dump, *which, pairs, &mut out)?;
+            feed(dump, (*which, foreign), pairs, &mut out)?;
         }
     }
     out.values_mut().for_each(EntryDiff::sort_by_text);
@@ -166,7 +165,7 @@ pub fn compare_entries(
 /// Feeds the entries of these maps to what takes them, by pair.
 fn feed<S: EntrySink>(
     dump: &Dump,
-    which: Which,
+    (which, foreign): (Which, bool),
     pairs: &HashMap<Addr, u32>,
     sinks: &mut BTreeMap<u32, S>,
 ) -> Result<(), SnapshotError> {
@@ -175,7 +174,7 @@ fn feed<S: EntrySink>(
         let sinks = sinks.borrow();
         Some(sinks.get(pairs.get(&map)?)?.wants(key))
     };
-    read_entries(dump.snapshot(), &wants, &mut |map, entry| {
+    read_entries(dump.source(), foreign, &wants, &mut |map, entry| {
         let mut sinks = sinks.borrow_mut();
         if let Some(sink) = pairs.get(&map).and_then(|p| sinks.get_mut(p)) {
             sink.feed(which, entry);

@@ -6,13 +6,17 @@ use crate::diff::entries::Entry;
 use crate::diff::entries::digest;
 use crate::diff::side::Side;
 use crate::diff::side::SideMap;
+use crate::file::stream::TemporaryFile;
 use crate::schema::words::known;
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::line::EntryOut;
 use crate::snapshot::line::MapKey;
 use crate::snapshot::line::MapLine;
 use crate::snapshot::line::SlotsLine;
+use crate::snapshot::line::Text;
 use crate::snapshot::line::kind;
+use crate::snapshot::load::Head;
+use crate::snapshot::load::read_lines_with_head;
 use crate::snapshot::load::read_with_head;
 use crate::snapshot::read::Line;
 use crate::snapshot::rows;
@@ -20,13 +24,47 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Reads the maps of a snapshot. `file`: what the user called it, where that is not its path.
+/// A snapshot: a file of its own, or one that was made of a core for the time being.
+#[derive(Clone, Copy)]
+pub enum Source<'s> {
+    /// By its path.
+    File(&'s Path),
+    /// Of the core at this path.
+    OfCore(&'s Path, &'s TemporaryFile),
+}
+
+impl Source<'_> {
+    fn path(&self) -> &Path {
+        match self {
+            Source::File(path) | Source::OfCore(path, _) => path,
+        }
+    }
+
+    fn read(
+        &self,
+        each: &mut dyn FnMut(&Head, Line<'_>) -> Result<(), SnapshotError>,
+    ) -> Result<Head, SnapshotError> {
+        let read = match self {
+            Source::File(path) => read_with_head(path, each),
+            Source::OfCore(path, file) => match file.lines() {
+                Ok(lines) => read_lines_with_head(lines, path, each),
+                Err(source) => Err(SnapshotError::Io {
+                    path: path.to_path_buf(),
+                    source,
+                }),
+            },
+        };
+        read.map(|(head, _)| head)
+    }
+}
+
+/// Reads the maps of a snapshot.
 /// # Errors
 /// Whatever keeps it from being a whole snapshot.
-pub fn load_side(path: &Path, file: Option<&Path>) -> Result<Side, SnapshotError> {
+pub fn load_side(source: Source<'_>) -> Result<Side, SnapshotError> {
     let mut maps = Vec::new();
     let mut types: HashSet<Arc<str>> = HashSet::new();
-    let (head, _) = read_with_head(path, &mut |_, line| {
+    let head = source.read(&mut |_, line| {
         if let Line::Map(line) = line {
             maps.push(side_map(line.parse()?, &mut types));
         }
@@ -34,12 +72,13 @@ pub fn load_side(path: &Path, file: Option<&Path>) -> Result<Side, SnapshotError
     })?;
     maps.sort_by_key(|m: &SideMap| (m.addr, m.kind == "syncmap"));
     let mut process = head.process;
-    if file.is_some() {
+    let is_snapshot = matches!(source, Source::File(_));
+    if !is_snapshot {
         process.snapshot = None;
     }
     Ok(Side {
-        file: file.unwrap_or(path).display().to_string(),
-        is_snapshot: file.is_none(),
+        file: source.path().display().to_string(),
+        is_snapshot,
         process,
         identity: head.identity,
         uptime: head.crash.blame.as_ref().and_then(|b| b.gc.uptime),
@@ -90,16 +129,18 @@ fn side_map(line: MapLine<'_>, types: &mut HashSet<Arc<str>>) -> SideMap {
 }
 
 /// Calls `each` for every entry of these maps, with its map's address. Where it stands and its texts are only
-/// there if `wants` says so.
+/// there if `wants` says so. `foreign`: they are compared with those of another process, in which addresses mean
+/// nothing, so that what is made of them counts as not readable.
 /// # Errors
 /// Whatever keeps it from being a whole snapshot.
 pub fn read_entries(
-    path: &Path,
+    source: Source<'_>,
+    foreign: bool,
     wants: &dyn Fn(Addr, Option<u64>) -> Option<bool>,
     each: &mut dyn FnMut(Addr, &Entry<'_>),
 ) -> Result<(), SnapshotError> {
     let mut cell: Option<&'static str> = None; // of the map at hand, if it is wanted
-    read_with_head(path, &mut |_, line| match line {
+    source.read(&mut |_, line| match line {
         Line::Map(line) => {
             let key: MapKey<'_> = line.parse()?;
             let wanted = key.entries.is_some() && wants(rows::addr(&key.addr), None).is_some();
@@ -116,7 +157,7 @@ pub fn read_entries(
             let slots: SlotsLine<'_> = part.parse()?;
             let map = rows::addr(&slots.map);
             for e in &slots.entries {
-                feed(map, &slots, e, cell, wants, each);
+                feed(map, &slots, e, (cell, foreign), wants, each);
             }
             Ok(())
         }
@@ -129,14 +170,18 @@ fn feed(
     map: Addr,
     slots: &SlotsLine<'_>,
     e: &EntryOut<'_>,
-    cell: &str,
+    (cell, foreign): (&str, bool),
     wants: &dyn Fn(Addr, Option<u64>) -> Option<bool>,
     each: &mut dyn FnMut(Addr, &Entry<'_>),
 ) {
-    let key = e.key.as_deref().and_then(digest);
+    let half = |text: &Option<Text<'_>>, addresses: bool| {
+        let known = text.as_deref().filter(|_| !(foreign && addresses));
+        known.and_then(digest)
+    };
+    let key = half(&e.key, e.key_addresses);
     let entry = Entry {
         key,
-        elem: e.elem.as_deref().and_then(digest),
+        elem: half(&e.elem, e.elem_addresses),
         ..Entry::default()
     };
     match wants(map, key) {

@@ -138,12 +138,13 @@ fn notes(p: &Pair, old: Option<&SideMap>, new: Option<&SideMap>, basis: Basis) -
             compare::only_len_differs(o, n, basis),
             "its entries are the same: it is the count that differs",
         );
-        if compare::contents(o, n, basis) == Contents::KeysSame {
-            say(basis.same_process, "same keys, other elems");
-            say(
-                !basis.same_process,
-                "same keys, other elems; elems with pointers differ between any two processes",
-            );
+        match compare::contents(o, n, basis) {
+            Contents::KeysSame => say(true, "same keys, other elems"),
+            Contents::KeysOnly => say(
+                true,
+                "same keys; elems are or have pointers, which differ between any two processes",
+            ),
+            Contents::Same | Contents::Differ | Contents::Unknown => {}
         }
     }
     out

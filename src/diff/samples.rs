@@ -50,6 +50,7 @@ pub(crate) fn map(addr: u64, ty: &str, owner: &str) -> SideMap {
         digest: Some(ContentDigest {
             keys: 7,
             entries: 77,
+            ..ContentDigest::default()
         }),
         verdict: Some(Verdict::Ok),
         broken_rules: Vec::new(),
@@ -158,6 +159,7 @@ pub(crate) fn story() -> (Side, Side) {
     let other = ContentDigest {
         keys: 8,
         entries: 99,
+        ..ContentDigest::default()
     };
     emptier.digest = Some(other);
     let mut grown_srv = grown(11, 3, sized(srv, 2_400_000, 800_000, 14_201));
@@ -166,6 +168,7 @@ pub(crate) fn story() -> (Side, Side) {
     elems.digest = Some(ContentDigest {
         keys: 7,
         entries: 99,
+        ..ContentDigest::default()
     });
     let mut new = side(vec![
         grown_srv,

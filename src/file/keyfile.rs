@@ -64,6 +64,12 @@ pub fn read_or_make(path: &Path) -> Result<Key, KeyFileError> {
         path: path.to_path_buf(),
         source,
     };
+    // What is no regular file may have no end, or wait for somebody to write.
+    if std::fs::metadata(path).is_ok_and(|m| !m.is_file()) {
+        return Err(KeyFileError::NoKey {
+            path: path.to_path_buf(),
+        });
+    }
     match File::open(path) {
         Ok(file) => read(file, path),
         Err(e) if e.kind() == io::ErrorKind::NotFound => match make(path).map_err(io)? {
@@ -172,6 +178,10 @@ mod tests {
             let no = read_or_make(&path);
             assert!(matches!(no, Err(KeyFileError::NoKey { .. })), "{text}");
         }
+        assert!(matches!(
+            read_or_make(dir.path()),
+            Err(KeyFileError::NoKey { .. })
+        ));
         let gone = read_or_make(&dir.path().join("no/such/dir"));
         assert!(matches!(gone, Err(KeyFileError::Io { .. })));
     }

@@ -10,6 +10,8 @@ use std::io::BufRead;
 use std::io::BufReader;
 use std::io::BufWriter;
 use std::io::Read;
+use std::io::Seek;
+use std::io::SeekFrom;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
@@ -31,6 +33,7 @@ pub struct PackedWriter {
 /// Where the packed bytes go.
 enum Sink {
     File { temp: NamedTempFile, path: PathBuf },
+    Nameless(File),
     Other(Box<dyn Write + Send>),
 }
 
@@ -38,6 +41,7 @@ impl Write for Sink {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match self {
             Sink::File { temp, .. } => temp.write(buf),
+            Sink::Nameless(file) => file.write(buf),
             Sink::Other(out) => out.write(buf),
         }
     }
@@ -45,6 +49,7 @@ impl Write for Sink {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Sink::File { temp, .. } => temp.flush(),
+            Sink::Nameless(file) => file.flush(),
             Sink::Other(out) => out.flush(),
         }
     }
@@ -72,15 +77,11 @@ impl PackedWriter {
         })
     }
 
-    /// Begins a file that is gone when what `finish_temporary` gives is dropped.
+    /// Begins a file that has no name, and is gone with the program whatever ends it.
     /// # Errors
     /// When no file can be made there.
     pub fn temporary(dir: &Path) -> io::Result<PackedWriter> {
-        let temp = tempfile::Builder::new()
-            .prefix(".badmap.")
-            .tempfile_in(dir)?;
-        let path = temp.path().to_path_buf();
-        PackedWriter::new(Sink::File { temp, path })
+        PackedWriter::new(Sink::Nameless(tempfile::tempfile_in(dir)?))
     }
 
     /// Ends the stream of a temporary file.
@@ -88,8 +89,8 @@ impl PackedWriter {
     /// When it cannot be written to its end.
     pub fn finish_temporary(self) -> io::Result<TemporaryFile> {
         match self.end()? {
-            Sink::File { temp, .. } => Ok(TemporaryFile(temp.into_temp_path())),
-            Sink::Other(_) => Err(io::Error::other("it is no temporary file")),
+            Sink::Nameless(file) => Ok(TemporaryFile(file)),
+            Sink::File { .. } | Sink::Other(_) => Err(io::Error::other("it is no temporary file")),
         }
     }
 
@@ -122,6 +123,7 @@ impl PackedWriter {
                 temp.persist(path).map_err(|e| e.error)?;
                 Ok(())
             }
+            Sink::Nameless(_) => Ok(()),
             Sink::Other(mut out) => out.flush(),
         }
     }
@@ -137,13 +139,17 @@ impl Write for PackedWriter {
     }
 }
 
-/// A file that is deleted when this is dropped.
-pub struct TemporaryFile(tempfile::TempPath);
+/// A file without a name.
+pub struct TemporaryFile(File);
 
 impl TemporaryFile {
-    /// Its path.
-    pub fn path(&self) -> &Path {
-        &self.0
+    /// Its lines from the first on. One reader at a time: they share where the file stands.
+    /// # Errors
+    /// When it cannot be read.
+    pub fn lines(&self) -> io::Result<Lines> {
+        let mut file = self.0.try_clone()?;
+        file.seek(SeekFrom::Start(0))?;
+        Lines::of(file)
     }
 }
 
@@ -171,7 +177,11 @@ impl Lines {
     /// # Errors
     /// When it cannot be opened.
     pub fn open(path: &Path) -> io::Result<Lines> {
-        let file = File::open(path)?;
+        Lines::of(File::open(path)?)
+    }
+
+    /// The lines of a file from where it stands.
+    fn of(file: File) -> io::Result<Lines> {
         let size = file.metadata()?.len();
         let mut file = BufReader::with_capacity(BUFFER, file);
         let packed = file.fill_buf()?.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
@@ -190,12 +200,17 @@ impl Lines {
         })
     }
 
-    /// Whether the file begins so.
-    pub fn starts_with(&mut self, bytes: &[u8]) -> bool {
-        let most = bytes.len() as u64;
+    /// The first bytes of the file, at most so many.
+    /// # Errors
+    /// When they cannot be read.
+    pub fn start(&mut self, most: u64) -> io::Result<Vec<u8>> {
         let mut start = Vec::new();
         let read = self.reader.by_ref().take(most).read_to_end(&mut start);
-        read.is_ok() && start == bytes
+        // One that is cut short has what it has.
+        match read {
+            Err(e) if e.kind() != io::ErrorKind::UnexpectedEof => Err(e),
+            _ => Ok(start),
+        }
     }
 
     /// The next line with its line break, which only one that is cut short lacks; `None` at the end.

@@ -30,10 +30,14 @@ impl Values<'_, '_> {
     /// as their length (8 bytes) and bytes; pointers, channels, functions and maps as the word (8
     /// bytes); slices as data, len, cap (8 bytes each); interfaces as 0, or 1 and the length, name and
     /// value of the dynamic type; arrays and structs as what they consist of, without padding.
+    /// Returns whether an address is part of it, other than nil and the data of strings: of another process, such
+    /// a value is never the same.
     /// # Errors
     /// `Fault` when something it refers to cannot be had.
-    pub fn canon(&self, ty: TypeId, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
-        self.canon_at(ty, bytes, out, 0)
+    pub fn canon(&self, ty: TypeId, bytes: &[u8], out: &mut Vec<u8>) -> Result<bool, Fault> {
+        let mut addresses = false;
+        self.canon_at(ty, bytes, out, 0, &mut addresses)?;
+        Ok(addresses)
     }
 
     fn canon_at(
@@ -42,6 +46,7 @@ impl Values<'_, '_> {
         bytes: &[u8],
         out: &mut Vec<u8>,
         depth: u32,
+        addresses: &mut bool,
     ) -> Result<(), Fault> {
         let short = Fault {
             addr: Addr::NIL,
@@ -89,9 +94,11 @@ impl Values<'_, '_> {
                 }
             }
             Kind::Pointer { .. } | Kind::Func | Kind::Chan { .. } | Kind::Map { .. } => {
+                *addresses |= at(0)? != 0;
                 out.extend(at(0)?.to_le_bytes())
             }
             Kind::Slice { .. } => {
+                *addresses |= at(0)? != 0;
                 for i in 0..3 {
                     out.extend(at(i)?.to_le_bytes());
                 }
@@ -114,10 +121,16 @@ impl Values<'_, '_> {
                 out.extend(name.bytes());
                 let size = graph.get(dynamic.ty).size;
                 if dynamic.direct {
-                    self.canon_at(dynamic.ty, bytes.get(word..).ok_or(short)?, out, deeper)?;
+                    self.canon_at(
+                        dynamic.ty,
+                        bytes.get(word..).ok_or(short)?,
+                        out,
+                        deeper,
+                        addresses,
+                    )?;
                 } else if size > 0 {
                     let value = self.program.mem.bytes(Addr(at(1)?), size)?;
-                    self.canon_at(dynamic.ty, &value, out, deeper)?;
+                    self.canon_at(dynamic.ty, &value, out, deeper, addresses)?;
                 }
             }
             Kind::Array { elem, len } => {
@@ -126,13 +139,25 @@ impl Values<'_, '_> {
                 let len = if stride == 0 { 0 } else { *len };
                 for i in 0..usize::try_from(len).map_err(|_| short)? {
                     let from = i.checked_mul(stride).ok_or(short)?;
-                    self.canon_at(*elem, bytes.get(from..).ok_or(short)?, out, deeper)?;
+                    self.canon_at(
+                        *elem,
+                        bytes.get(from..).ok_or(short)?,
+                        out,
+                        deeper,
+                        addresses,
+                    )?;
                 }
             }
             Kind::Struct { fields } => {
                 for f in fields {
                     let from = usize::try_from(f.off).map_err(|_| short)?;
-                    self.canon_at(f.ty, bytes.get(from..).ok_or(short)?, out, deeper)?;
+                    self.canon_at(
+                        f.ty,
+                        bytes.get(from..).ok_or(short)?,
+                        out,
+                        deeper,
+                        addresses,
+                    )?;
                 }
             }
             Kind::Alias { .. } | Kind::Opaque => {

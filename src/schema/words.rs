@@ -138,7 +138,8 @@ const KNOWN: &[&[&str]] = &[
     ],
 ];
 
-/// The word itself where it is a known one, or one of the first so many others; else `?`.
+/// The word itself where it is a known one, or one of the first so many others; else `?`. Words are printed as they
+/// are, so that one with more than letters, digits, dots, dashes and spaces in it is none.
 pub fn known(word: &str) -> &'static str {
     static NEW: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
     let all = KNOWN.iter().flat_map(|set| set.iter());
@@ -153,7 +154,8 @@ pub fn known(word: &str) -> &'static str {
     if let Some(found) = new.get(word) {
         return found;
     }
-    if new.len() >= MAX_NEW || word.len() > MAX_WORD {
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-_() ".contains(c);
+    if new.len() >= MAX_NEW || word.len() > MAX_WORD || !word.chars().all(plain) {
         return STRANGE;
     }
     let kept: &'static str = Box::leak(word.to_owned().into_boxed_str());
@@ -173,6 +175,9 @@ mod tests {
             "a-word-of-a-later-version"
         );
         assert_eq!(known(&"x".repeat(MAX_WORD + 1)), STRANGE);
+        for bad in ["a\u{1b}[2J", "a\nb", "\u{202e}", "é", "a\u{0}"] {
+            assert_eq!(known(bad), STRANGE);
+        }
         for i in 0..2 * MAX_NEW {
             known(&format!("word {i}"));
         }

@@ -25,6 +25,14 @@ const AT_ONCE: usize = 8;
 /// What stands for the place of an entry that has none: those of a `sync.Map`.
 pub const NO_PART: &str = "entries";
 
+/// A key or elem, shown.
+#[derive(Default)]
+struct Half {
+    digest: Option<String>,
+    text: Option<String>,
+    addresses: bool,
+}
+
 /// Shows entries.
 pub struct Shower<'s, 'r, 'v, 'a> {
     /// Makes digests and texts.
@@ -47,40 +55,39 @@ impl<'s, 'r, 'v, 'a> Shower<'s, 'r, 'v, 'a> {
 
     /// An entry of a map.
     pub fn entry(&mut self, slots: &SlotLayout, e: &EntryRef<'_>) -> Rendered {
-        let (key, key_text) = self.half(slots.key, e.key, slots.indirect_key);
-        let (elem, elem_text) = self.half(slots.elem, e.elem, slots.indirect_elem);
+        let key = self.half(slots.key, e.key, slots.indirect_key);
+        let elem = self.half(slots.elem, e.elem, slots.indirect_elem);
         Rendered {
-            key,
-            elem,
-            key_text,
-            elem_text,
+            key: key.digest,
+            elem: elem.digest,
+            key_text: key.text,
+            elem_text: elem.text,
+            key_addresses: key.addresses,
+            elem_addresses: elem.addresses,
         }
     }
 
-    fn half(
-        &mut self,
-        ty: TypeId,
-        stored: &[u8],
-        indirect: bool,
-    ) -> (Option<String>, Option<String>) {
+    fn half(&mut self, ty: TypeId, stored: &[u8], indirect: bool) -> Half {
         let digest = self
             .redactor
             .digest_of(ty, stored, indirect, &mut self.room)
-            .ok()
-            .map(|d| long_digest(&d));
+            .ok();
         let text = self
             .clear
-            .then(|| self.redactor.text_of(ty, stored, indirect, TEXT))
-            .flatten();
-        (digest, text)
+            .then(|| self.redactor.text_of(ty, stored, indirect, TEXT));
+        Half {
+            digest: digest.as_ref().map(long_digest),
+            text: text.flatten(),
+            addresses: digest.is_some_and(|d| d.addresses),
+        }
     }
 
-    fn any(&mut self, at: Addr) -> (Option<String>, Option<String>) {
+    fn any(&mut self, at: Addr) -> Half {
         let mem = self.redactor.values.program.mem;
         let stored = mem.bytes(at, mem.abi.word().saturating_mul(2));
         match (self.redactor.any(), stored) {
             (Some(ty), Ok(stored)) => self.half(ty, &stored, false),
-            _ => (None, None),
+            _ => Half::default(),
         }
     }
 
@@ -97,14 +104,15 @@ impl<'s, 'r, 'v, 'a> Shower<'s, 'r, 'v, 'a> {
             let (schema, line) = Tag::of(kind::SLOTS);
             let mut entries = Vec::with_capacity(AT_ONCE);
             for (slot, (key, elem)) in (0u8..).zip(chunk) {
-                let (key, key_text) = self.any(*key);
-                let (elem, elem_text) = self.any(*elem);
+                let (key, elem) = (self.any(*key), self.any(*elem));
                 entries.push(EntryOut {
                     slot,
-                    key: key.map(Cow::Owned),
-                    elem: elem.map(Cow::Owned),
-                    key_text: key_text.map(Cow::Owned),
-                    elem_text: elem_text.map(Cow::Owned),
+                    key: key.digest.map(Cow::Owned),
+                    elem: elem.digest.map(Cow::Owned),
+                    key_text: key.text.map(Cow::Owned),
+                    elem_text: elem.text.map(Cow::Owned),
+                    key_addresses: key.addresses,
+                    elem_addresses: elem.addresses,
                     ..EntryOut::default()
                 });
             }

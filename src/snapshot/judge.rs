@@ -2,7 +2,9 @@
 //! In: a path. Out: rows with the verdicts of today's rules where the slots are in the file, and with those of then
 //! where they are not.
 
-use crate::base::limits::MAX_PAINTED_ALL;
+use crate::base::addr::Addr;
+use crate::base::limits::MIN_PAINTED_ALL;
+use crate::base::limits::PAINTED_PER_BYTE;
 use crate::check::registry::check_map;
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::image::ImageBuilder;
@@ -36,19 +38,19 @@ pub fn load_and_judge(path: &Path) -> Result<(Head, Vec<MapRow>, Again), Snapsho
     let mut maps: Vec<MapRow> = Vec::new();
     let mut again = Again::default();
     let mut at_hand = AtHand::None;
-    let mut room = MAX_PAINTED_ALL;
+    let mut room = MIN_PAINTED_ALL;
     let (head, _) = read_with_head(path, &mut |_, line| {
         match line {
             Line::Head(_) => {}
             Line::Map(line) => {
-                settle(&mut at_hand, maps.last_mut(), &mut again, &mut room);
+                settle(&mut at_hand, maps.last_mut(), &mut again);
                 maps.push(map_row(line.parse()?).0);
             }
-            Line::Part(part) => at_hand.take(&part, room),
+            Line::Part(part) => at_hand.take(&part, maps.last().map(|row| row.addr), &mut room),
         }
         Ok(())
     })?;
-    settle(&mut at_hand, maps.last_mut(), &mut again, &mut room);
+    settle(&mut at_hand, maps.last_mut(), &mut again);
     Ok((head, maps, again))
 }
 
@@ -66,13 +68,23 @@ pub(crate) enum AtHand {
 
 impl AtHand {
     /// Takes a line. What cannot be parsed makes no image: these lines are of one badmap for itself.
-    /// `room`: bytes that the image may take.
-    pub(crate) fn take(&mut self, part: &Part<'_>, room: u64) {
+    /// `map`: the one before, to which it has to belong; `room`: bytes that images may take.
+    pub(crate) fn take(&mut self, part: &Part<'_>, map: Option<Addr>, room: &mut u64) {
+        let more = (part.text.len() as u64).saturating_mul(PAINTED_PER_BYTE);
+        *room = room.saturating_add(more);
+        let before = self.painted();
+        if let AtHand::Image(builder) = self {
+            builder.allow(*room);
+        }
         let nonsense = |_| ImageError::Text("a line of its image");
         let done = match (part.kind, &mut *self) {
             (kind::IMAGE, _) => match part.parse().map_err(nonsense) {
-                Ok(line) => ImageBuilder::new(&line).map(|builder| {
-                    *self = AtHand::Image(Box::new(builder.within(room)));
+                Ok(line) => ImageBuilder::new(&line).and_then(|builder| {
+                    if Some(builder.map()) != map {
+                        return Err(ImageError::Order("a line of another map"));
+                    }
+                    *self = AtHand::Image(Box::new(builder));
+                    Ok(())
                 }),
                 Err(e) => Err(e),
             },
@@ -86,14 +98,26 @@ impl AtHand {
             }
             _ => Ok(()),
         };
+        match room.checked_sub(self.painted().saturating_sub(before)) {
+            Some(left) => *room = left,
+            None => *self = AtHand::Failed(ImageError::TooLarge),
+        }
         if let Err(e) = done {
             *self = AtHand::Failed(e);
+        }
+    }
+
+    /// Bytes that the image takes.
+    fn painted(&self) -> u64 {
+        match self {
+            AtHand::Image(builder) => builder.painted(),
+            AtHand::None | AtHand::Failed(_) => 0,
         }
     }
 }
 
 /// Judges the map at hand, all of whose lines have come.
-fn settle(at_hand: &mut AtHand, row: Option<&mut MapRow>, again: &mut Again, room: &mut u64) {
+fn settle(at_hand: &mut AtHand, row: Option<&mut MapRow>, again: &mut Again) {
     let Some(row) = row else { return };
     match std::mem::take(at_hand) {
         AtHand::None => {}
@@ -105,7 +129,6 @@ fn settle(at_hand: &mut AtHand, row: Option<&mut MapRow>, again: &mut Again, roo
         // Maps that the collector has given up have no verdict.
         AtHand::Image(_) if row.verdict.is_none() => {}
         AtHand::Image(builder) => {
-            *room = room.saturating_sub(builder.painted());
             let verdict = check_map(&builder.finish());
             let before = row.verdict.as_ref();
             let same = before.is_some_and(|v| {

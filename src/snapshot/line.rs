@@ -353,6 +353,12 @@ pub struct DigestOut<'a> {
     pub keys: Text<'a>,
     /// Sum of the digests of its entries, 32 hex digits.
     pub entries: Text<'a>,
+    /// Keys are made of addresses, which mean nothing in another process.
+    #[serde(skip_serializing_if = "is_false")]
+    pub key_addresses: bool,
+    /// Elems are.
+    #[serde(skip_serializing_if = "is_false")]
+    pub elem_addresses: bool,
 }
 
 /// A finding.
@@ -487,6 +493,12 @@ pub struct EntryOut<'a> {
     /// The digest of its elem, likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elem: Option<Text<'a>>,
+    /// Its key is made of addresses.
+    #[serde(skip_serializing_if = "is_false")]
+    pub key_addresses: bool,
+    /// Its elem is.
+    #[serde(skip_serializing_if = "is_false")]
+    pub elem_addresses: bool,
     /// Its key in clear; only under `clear`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_text: Option<Text<'a>>,

@@ -1,11 +1,13 @@
 //! A snapshot as the survey it was written from.
 //! In: a path. Out: the same plain results that a core gives, and what the header says of the file itself.
 
+use crate::file::stream::Lines;
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::line::EndLine;
 use crate::snapshot::line::HeadLine;
 use crate::snapshot::read::Line;
-use crate::snapshot::read::read;
+use crate::snapshot::read::open;
+use crate::snapshot::read::read_lines;
 use crate::snapshot::rows::map_row;
 use crate::survey::ending::CrashInfo;
 use crate::survey::result::MapRow;
@@ -116,8 +118,19 @@ pub fn read_with_head(
     path: &Path,
     each: &mut dyn FnMut(&Head, Line<'_>) -> Result<(), SnapshotError>,
 ) -> Result<(Head, EndLine<'static>), SnapshotError> {
+    read_lines_with_head(open(path)?, path, each)
+}
+
+/// The same of lines that are open; `path` is for errors.
+/// # Errors
+/// The same.
+pub fn read_lines_with_head(
+    lines: Lines,
+    path: &Path,
+    each: &mut dyn FnMut(&Head, Line<'_>) -> Result<(), SnapshotError>,
+) -> Result<(Head, EndLine<'static>), SnapshotError> {
     let mut head: Option<Head> = None;
-    let end = read(path, &mut |line| match (line, &head) {
+    let end = read_lines(lines, path, &mut |line| match (line, &head) {
         (Line::Head(line), _) => {
             head = Some(Head::of(*line, path));
             Ok(())

@@ -12,6 +12,9 @@ use crate::snapshot::line::kind;
 use serde::Deserialize;
 use std::path::Path;
 
+/// Bytes by which a file is told to be a snapshot.
+const HEAD: u64 = 256;
+
 /// A line of a snapshot.
 #[derive(Debug)]
 pub enum Line<'l> {
@@ -64,22 +67,33 @@ fn parse<'l, T: Deserialize<'l>>(
     })
 }
 
-/// Whether a file begins as snapshots do. Says no to what cannot be read.
+/// Whether a file begins as snapshots do, of whatever schema. Says no to what cannot be read.
 pub fn is_snapshot(path: &Path) -> bool {
     let regular = std::fs::metadata(path).is_ok_and(|m| m.is_file());
-    if !regular {
-        return false;
-    }
-    let Ok(mut lines) = Lines::open(path) else {
+    let start = regular.then(|| Lines::open(path).and_then(|mut lines| lines.start(HEAD)));
+    let Some(Ok(start)) = start else {
         return false;
     };
-    lines.starts_with(b"{\"schema\":\"badmap/")
+    let kind = b"\"line\":\"header\"";
+    start.starts_with(b"{\"schema\":\"badmap/") && start.windows(kind.len()).any(|w| w == kind)
 }
 
-/// Reads a snapshot to its end, and calls `each` for every line but the last, which is returned.
+/// Opens a snapshot.
+/// # Errors
+/// `Io`.
+pub fn open(path: &Path) -> Result<Lines, SnapshotError> {
+    Lines::open(path).map_err(|source| SnapshotError::Io {
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+/// Reads a snapshot to its end, and calls `each` for every line but the last, which is returned. `path` is for
+/// errors.
 /// # Errors
 /// Whatever keeps it from being a whole snapshot, and what `each` says.
-pub fn read(
+pub fn read_lines(
+    mut lines: Lines,
     path: &Path,
     each: &mut dyn FnMut(Line<'_>) -> Result<(), SnapshotError>,
 ) -> Result<EndLine<'static>, SnapshotError> {
@@ -87,7 +101,6 @@ pub fn read(
         path: path.to_path_buf(),
         source,
     };
-    let mut lines = Lines::open(path).map_err(io)?;
     let mut so_far = SoFar::default();
     let mut end: Option<EndLine<'static>> = None;
     loop {

@@ -3,6 +3,7 @@
 //! taken as the least that it can mean. Over 400 lines: both ways of every field stand together.
 
 use crate::base::addr::Addr;
+use crate::base::limits::MAX_HANDS;
 use crate::cause::explain::Cause;
 use crate::cause::explain::Class;
 use crate::cause::explain::Clobbered;
@@ -78,6 +79,8 @@ pub fn map_line<'a>(
         digest: detail.digest.map(|d| DigestOut {
             keys: format!("{:032x}", d.keys).into(),
             entries: format!("{:032x}", d.entries).into(),
+            key_addresses: d.key_addresses,
+            elem_addresses: d.elem_addresses,
         }),
         verdict: verdict.map(|v| v.verdict.as_str().into()),
         mid_write: verdict.is_some_and(|v| v.mid_write),
@@ -217,7 +220,7 @@ fn hands_out(hands: &Hands) -> Vec<HandOut<'_>> {
         function: Cow::Borrowed(&h.function),
         throwing: h.throwing,
     });
-    out.collect()
+    out.take(MAX_HANDS).collect()
 }
 
 /// What a line says of a map.
@@ -355,6 +358,8 @@ pub(crate) fn digest(d: &DigestOut<'_>) -> Option<ContentDigest> {
     Some(ContentDigest {
         keys: sum(&d.keys)?,
         entries: sum(&d.entries)?,
+        key_addresses: d.key_addresses,
+        elem_addresses: d.elem_addresses,
     })
 }
 

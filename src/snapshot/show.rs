@@ -46,6 +46,7 @@ pub fn show_map(
     let mut found: Option<(MapRow, MapDetail)> = None;
     let mut taking = false;
     let mut image = AtHand::None;
+    let mut room = MAX_PAINTED;
     let mut taken = Taken::new(entries);
     let (mut maps, mut has_slots) = (0u64, false);
     let (head, _) = read_with_head(path, &mut |_, line| {
@@ -69,7 +70,7 @@ pub fn show_map(
                 if part.kind == kind::SLOTS {
                     taken.line(&part.parse()?);
                 }
-                image.take(&part, MAX_PAINTED);
+                image.take(&part, found.as_ref().map(|(row, _)| row.addr), &mut room);
             }
             Line::Part(_) => {}
         }

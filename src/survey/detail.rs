@@ -17,6 +17,7 @@ use crate::maps::image::group_ctrls;
 use crate::maps::image::tophash;
 use crate::maps::syncmap::SyncMapImage;
 use crate::survey::redact::Redactor;
+use crate::survey::redact::ValueDigest;
 
 /// Lengths of chains that are counted apart; longer ones are counted with the last.
 const CHAIN_LENGTHS: usize = 64;
@@ -107,6 +108,10 @@ pub struct ContentDigest {
     pub keys: u128,
     /// Of the entries: each key together with its elem.
     pub entries: u128,
+    /// A key is made of addresses: of pointers, channels.
+    pub key_addresses: bool,
+    /// An elem is: of pointers, slices, maps, channels, functions.
+    pub elem_addresses: bool,
 }
 
 impl ContentDigest {
@@ -146,14 +151,17 @@ impl ContentDigest {
     }
 
     /// With one entry more. A key and its elem are multiplied, so that elems that change places are noticed.
-    fn with(self, key: &[u8; 32], elem: &[u8; 32]) -> ContentDigest {
-        let half = |digest: &[u8; 32]| {
-            u128::from_le_bytes(digest.first_chunk::<16>().copied().unwrap_or_default())
+    fn with(self, key: &ValueDigest, elem: &ValueDigest) -> ContentDigest {
+        let half = |digest: &ValueDigest| {
+            let bytes = digest.bytes.first_chunk::<16>();
+            u128::from_le_bytes(bytes.copied().unwrap_or_default())
         };
-        let (key, elem) = (half(key), half(elem));
+        let (k, e) = (half(key), half(elem));
         ContentDigest {
-            keys: self.keys.wrapping_add(key),
-            entries: self.entries.wrapping_add(key.wrapping_mul(elem | 1)),
+            keys: self.keys.wrapping_add(k),
+            entries: self.entries.wrapping_add(k.wrapping_mul(e | 1)),
+            key_addresses: self.key_addresses || key.addresses,
+            elem_addresses: self.elem_addresses || elem.addresses,
         }
     }
 }

@@ -27,6 +27,15 @@ pub struct Redactor<'r, 'v, 'a> {
     pub key: [u8; 32],
 }
 
+/// The digest of a key or elem.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ValueDigest {
+    /// All of it.
+    pub bytes: [u8; 32],
+    /// It is made of addresses too: of pointers, slices, maps, channels or functions.
+    pub addresses: bool,
+}
+
 impl Redactor<'_, '_, '_> {
     /// A value whose bytes are at hand.
     pub fn show(&self, ty: TypeId, bytes: &[u8], limit: usize) -> String {
@@ -78,17 +87,20 @@ impl Redactor<'_, '_, '_> {
         stored: &[u8],
         indirect: bool,
         canon: &mut Vec<u8>,
-    ) -> Result<[u8; 32], Fault> {
+    ) -> Result<ValueDigest, Fault> {
         canon.clear();
-        if indirect {
+        let addresses = if indirect {
             let mem = self.values.program.mem;
             let at = Addr(mem.abi.uptr(stored, 0).unwrap_or(0));
             let bytes = mem.bytes(at, self.values.program.graph.get(ty).size)?;
-            self.values.canon(ty, &bytes, canon)?;
+            self.values.canon(ty, &bytes, canon)?
         } else {
-            self.values.canon(ty, stored, canon)?;
-        }
-        Ok(*blake3::keyed_hash(&self.key, canon).as_bytes())
+            self.values.canon(ty, stored, canon)?
+        };
+        Ok(ValueDigest {
+            bytes: *blake3::keyed_hash(&self.key, canon).as_bytes(),
+            addresses,
+        })
     }
 }
 
@@ -117,7 +129,7 @@ impl Redactor<'_, '_, '_> {
 
     /// The whole digest of the `any` at an address, as a `sync.Map` holds them; `None` when something of it cannot
     /// be had.
-    pub fn digest_of_any(&self, at: Addr, canon: &mut Vec<u8>) -> Option<[u8; 32]> {
+    pub fn digest_of_any(&self, at: Addr, canon: &mut Vec<u8>) -> Option<ValueDigest> {
         let mem = self.values.program.mem;
         let stored = mem.bytes(at, mem.abi.word().saturating_mul(2)).ok()?;
         self.digest_of(self.any()?, &stored, false, canon).ok()
@@ -126,8 +138,8 @@ impl Redactor<'_, '_, '_> {
 
 /// The digest of a value as snapshots have it: `#` and the first 8 bytes in hex. Those of `show` are the first
 /// 6 bytes of the same.
-pub fn long_digest(digest: &[u8; 32]) -> String {
-    let bytes = digest.first_chunk::<8>().copied().unwrap_or_default();
+pub fn long_digest(digest: &ValueDigest) -> String {
+    let bytes = digest.bytes.first_chunk::<8>().copied().unwrap_or_default();
     format!("#{:016x}", u64::from_be_bytes(bytes))
 }
 

@@ -443,11 +443,11 @@ fn half(
     let values: &Values<'_, '_> = &s.values;
     let program = &s.reader.program;
     if !indirect {
-        return values.canon(ty, stored, out).ok();
+        return values.canon(ty, stored, out).ok().map(|_| ());
     }
     let at = Addr(program.mem.abi.uptr(stored, 0)?);
     let bytes = program.mem.bytes(at, program.graph.get(ty).size).ok()?;
-    values.canon(ty, &bytes, out).ok()
+    values.canon(ty, &bytes, out).ok().map(|_| ())
 }
 
 fn fnv(bytes: &[u8]) -> u64 {

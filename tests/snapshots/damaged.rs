@@ -50,7 +50,7 @@ fn a_snapshot_that_is_not_whole_is_refused() {
     let said = refused(dir.path(), "d", format!("{text}{text}").as_bytes());
     assert!(said.contains("a file holds one"), "{said}");
     let said = refused(dir.path(), "e", without(0).as_bytes());
-    assert!(said.contains("begins with its header"), "{said}");
+    assert!(said.contains("not a core file"), "{said}");
     let at = text.len() / 2;
     let said = refused(dir.path(), "f", &text.as_bytes()[..at]);
     assert!(said.contains("it is not whole"), "{said}");
@@ -167,6 +167,23 @@ fn nothing_but_a_snapshot_is_overwritten() {
     assert_eq!(code, 0);
     let (_, stderr, code) = run(&["snapshot", &core, &binary, "-o", arg(dir.path())]);
     assert_eq!(code, 2, "{stderr}");
+    // Least of all its own input.
+    let copy = dir.path().join("copy");
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(&core), &copy).unwrap();
+    for output in [arg(&copy), arg(&dir.path().join("./copy"))] {
+        let args = ["snapshot", arg(&copy), &binary, "-o", output, "--force"];
+        let (_, stderr, code) = run(&args);
+        assert_eq!(code, 2);
+        assert!(stderr.contains("its own input"), "{stderr}");
+    }
+    std::fs::remove_file(&copy).unwrap();
+    // Other output of badmap is none either.
+    let lines = dir.path().join("lines.jsonl");
+    let (text, _, _) = run(&["list", &core, &binary, "--format", "jsonl"]);
+    std::fs::write(&lines, &text).unwrap();
+    let (_, stderr, code) = run(&["snapshot", &core, &binary, "-o", arg(&lines)]);
+    assert_eq!(code, 2, "{stderr}");
+    std::fs::remove_file(&lines).unwrap();
     let left = std::fs::read_dir(dir.path()).unwrap().count();
     assert_eq!(left, 1, "temporary files are left");
 }

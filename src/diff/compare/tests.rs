@@ -118,7 +118,15 @@ fn more_tombstones_are_a_word_of_their_own() {
 
 #[test]
 fn elems_and_keys_that_differ_are_a_change() {
-    let digest = |keys, entries| changed(|m| m.digest = Some(ContentDigest { keys, entries }));
+    let digest = |keys, entries| {
+        changed(|m| {
+            m.digest = Some(ContentDigest {
+                keys,
+                entries,
+                ..ContentDigest::default()
+            });
+        })
+    };
     assert_eq!(words(&one(), &digest(7, 78), HERE), ["changed"]);
     assert_eq!(contents(&one(), &digest(7, 78), HERE), Contents::KeysSame);
     assert_eq!(contents(&one(), &digest(7, 78), THERE), Contents::KeysSame);
@@ -198,4 +206,30 @@ fn another_kind_of_map_is_told_by_what_both_have() {
         ..one()
     };
     assert_eq!(names(&one(), &unreadable, HERE), ["kind", "len"]);
+}
+
+#[test]
+fn addresses_say_nothing_between_processes() {
+    let digest = |keys, entries, elem| {
+        changed(|m| {
+            m.digest = Some(ContentDigest {
+                keys,
+                entries,
+                elem_addresses: elem,
+                key_addresses: !elem,
+            });
+        })
+    };
+    let elems = (digest(7, 77, true), digest(7, 78, true));
+    assert_eq!(contents(&elems.0, &elems.1, HERE), Contents::KeysSame);
+    assert_eq!(contents(&elems.0, &elems.1, THERE), Contents::KeysOnly);
+    assert_eq!(words(&elems.0, &elems.1, THERE), ["unknown"]);
+    assert_eq!(
+        contents(&elems.0, &digest(8, 78, true), THERE),
+        Contents::Differ
+    );
+    let keys = (digest(7, 77, false), digest(8, 78, false));
+    assert_eq!(contents(&keys.0, &keys.1, THERE), Contents::Unknown);
+    assert_eq!(contents(&keys.0, &keys.1, HERE), Contents::Differ);
+    assert_eq!(contents(&keys.0, &keys.0, THERE), Contents::Same);
 }

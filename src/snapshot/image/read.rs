@@ -59,8 +59,10 @@ pub struct ImageBuilder {
     hashed: bool,
     /// Bytes that may still be painted.
     left: u64,
-    /// And could have been.
-    room: u64,
+    /// What that was when somebody last said how much it may be, and what had been painted by then.
+    allowed: u64,
+    /// See `allowed`.
+    before: u64,
     /// The table whose groups come now.
     table: usize,
     /// A bucket of `buckets` has come: `oldbuckets` is over.
@@ -120,23 +122,30 @@ impl ImageBuilder {
             image,
             hashed: line.hashed,
             left: MAX_PAINTED,
-            room: MAX_PAINTED,
+            allowed: MAX_PAINTED,
+            before: 0,
             table: 0,
             past_old: false,
             past_facts: false,
         })
     }
 
-    /// The same with room for so many bytes, if that is less than any map may take.
-    pub fn within(mut self, bytes: u64) -> ImageBuilder {
-        self.left = self.left.min(bytes);
-        self.room = self.left;
-        self
+    /// The map's header.
+    pub fn map(&self) -> Addr {
+        self.image.addr
+    }
+
+    /// From here on it may take so many bytes more, if that is less than any map may.
+    pub fn allow(&mut self, bytes: u64) {
+        self.before = self.painted();
+        self.left = bytes.min(MAX_PAINTED.saturating_sub(self.before));
+        self.allowed = self.left;
     }
 
     /// Bytes it takes so far.
     pub fn painted(&self) -> u64 {
-        self.room.saturating_sub(self.left)
+        let since = self.allowed.saturating_sub(self.left);
+        self.before.saturating_add(since)
     }
 
     /// Adds lists.

@@ -56,6 +56,10 @@ pub struct Rendered {
     pub key_text: Option<String>,
     /// The elem in clear.
     pub elem_text: Option<String>,
+    /// The key is made of addresses.
+    pub key_addresses: bool,
+    /// The elem is.
+    pub elem_addresses: bool,
 }
 
 /// Writes the image and all its entries. Returns how many entries were written.
@@ -473,6 +477,8 @@ impl Writer<'_, '_, '_> {
             elem: shown.elem.map(Text::Owned),
             key_text: shown.key_text.map(Text::Owned),
             elem_text: shown.elem_text.map(Text::Owned),
+            key_addresses: shown.key_addresses,
+            elem_addresses: shown.elem_addresses,
         });
         hash
     }
