@@ -93,8 +93,9 @@ fn words_that_would_act_on_a_terminal_do_not_reach_it() {
             );
             let l = l.replace(
                 "\"type_sure\":\"typed\"",
-                &format!("\"type_sure\":\"{esc}\",\"flags\":[\"{esc}\"]"),
+                &format!("\"type_sure\":\"{esc}\""),
             );
+            let l = l.replace("\"found_by\":[", &format!("\"found_by\":[\"{esc}\","));
             l.replace("\"owner\":\"", &format!("\"owner\":\"{esc}"))
         })
         .collect();
