@@ -30,7 +30,7 @@ use std::path::PathBuf;
 /// Write a small file that stands for the core from then on
 ///
 /// A snapshot holds what badmap knows of every map: address, type, owner, header, size, how its slots are used, what the
-/// rules say, and a keyed digest of its entries, but no byte of a key or elem. list, show, check and diff read it in
+/// rules say, and a keyed digest of its entries, but no byte of a key or elem (docs/SNAPSHOT.md, Secrets). list, show, check and diff read it in
 /// place of the core; so do zstdcat and jq, for it is JSON Lines (docs/SNAPSHOT.md). With --entries it also holds the
 /// slots of maps, so that diff can name keys and check can apply the rules again.
 #[derive(clap::Args, Debug)]
