@@ -1,6 +1,6 @@
 //! A map as a line, and a line as a map.
 //! In: a row with its details, or a `MapLine`. Out: the other; what a line says in words that no badmap writes is
-//! taken as the least that it can mean. Over 400 lines: both ways of every field stand together.
+//! taken as the least that it can mean.
 
 use crate::base::addr::Addr;
 use crate::base::limits::MAX_HANDS;
@@ -21,6 +21,8 @@ use crate::schema::number;
 use crate::schema::percent;
 use crate::schema::places::place;
 use crate::schema::words::known;
+use crate::snapshot::image::header::classic;
+use crate::snapshot::image::header::swiss;
 use crate::snapshot::line::CauseOut;
 use crate::snapshot::line::DigestOut;
 use crate::snapshot::line::ExtraOut;
@@ -74,8 +76,9 @@ pub fn map_line<'a>(
         waste: row.waste,
         load: load(row, detail),
         flags: words(&row.flags),
-        header: header_out(&detail.header),
-        shape: shape_out(detail),
+        // What lies where no header can be is anything's memory.
+        header: header_out(&detail.header).filter(|_| !detail.misplaced),
+        shape: shape_out(detail).filter(|_| !detail.misplaced),
         digest: detail.digest.map(|d| DigestOut {
             keys: format!("{:032x}", d.keys).into(),
             entries: format!("{:032x}", d.entries).into(),
@@ -121,37 +124,15 @@ fn header_out<'a>(header: &Header) -> Option<HeaderOut<'a>> {
     let list = |l: Option<(Addr, u64)>| l.map(|(at, len)| (at.to_string().into(), len));
     match header {
         Header::None => None,
-        Header::Classic(h, extra) => Some(HeaderOut {
-            count: Some(h.count),
-            flags: Some(h.flags),
-            b: Some(h.b),
-            noverflow: Some(h.noverflow),
-            hash0: hex(h.hash0.into()),
-            buckets: hex(h.buckets.0),
-            oldbuckets: hex(h.oldbuckets.0),
-            nevacuate: Some(h.nevacuate),
-            extra: hex(h.extra.0),
+        Header::Classic(hmap, extra) => Some(HeaderOut {
             mapextra: extra.map(|e| ExtraOut {
                 overflow: list(e.overflow),
                 oldoverflow: list(e.oldoverflow),
                 next_overflow: e.next_overflow.to_string().into(),
             }),
-            clear_seq: h.clear_seq,
-            ..HeaderOut::default()
+            ..classic(hmap)
         }),
-        Header::Swiss(m) => Some(HeaderOut {
-            used: Some(m.used),
-            seed: hex(m.seed),
-            dir_ptr: hex(m.dir_ptr.0),
-            dir_len: Some(m.dir_len),
-            global_depth: Some(m.global_depth),
-            global_shift: Some(m.global_shift),
-            writing: Some(m.writing),
-            tombstone_possible: m.tombstone_possible,
-            padding: m.padding,
-            clear_seq: Some(m.clear_seq),
-            ..HeaderOut::default()
-        }),
+        Header::Swiss(map) => Some(swiss(map)),
     }
 }
 

@@ -2,6 +2,7 @@
 //! In: an image. Out: plain data; no byte of a key or elem is in it.
 
 use crate::base::addr::Addr;
+use crate::check::trust::header_is_misplaced;
 use crate::maps::image::Body;
 use crate::maps::image::BucketArray;
 use crate::maps::image::ClassicImage;
@@ -29,6 +30,8 @@ pub const MAX_TABLES: usize = 4096;
 pub struct MapDetail {
     /// Its header.
     pub header: Header,
+    /// No header can lie there: what was read as one, and what that leads to, says nothing.
+    pub misplaced: bool,
     /// Its slots by their marks, those of `oldbuckets` included.
     pub marks: Marks,
     /// Classic maps: how many chains of `buckets` have 1, 2, … buckets; the last counts longer ones too.
@@ -169,7 +172,10 @@ impl ContentDigest {
 impl MapDetail {
     /// Of a map; the digest is for others to add.
     pub fn of(image: &MapImage<'_>) -> MapDetail {
-        let mut out = MapDetail::default();
+        let mut out = MapDetail {
+            misplaced: header_is_misplaced(image),
+            ..MapDetail::default()
+        };
         match &image.body {
             Body::Classic(c) => out.classic(c),
             Body::Swiss(s) => out.swiss(image, s),

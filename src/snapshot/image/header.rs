@@ -51,7 +51,8 @@ pub(super) fn flag_of<'a>(body: &Body<'_>) -> Option<HeaderOut<'a>> {
     }
 }
 
-fn classic<'a>(h: &Hmap) -> HeaderOut<'a> {
+/// The fields of a classic header.
+pub(crate) fn classic<'a>(h: &Hmap) -> HeaderOut<'a> {
     HeaderOut {
         count: Some(h.count),
         flags: Some(h.flags),
@@ -76,7 +77,8 @@ fn extra_of<'a>(extra: &MapExtra) -> ExtraOut<'a> {
     }
 }
 
-fn swiss<'a>(m: &SwissMap) -> HeaderOut<'a> {
+/// The fields of a Swiss header.
+pub(crate) fn swiss<'a>(m: &SwissMap) -> HeaderOut<'a> {
     HeaderOut {
         used: Some(m.used),
         seed: Some(hex(m.seed)),

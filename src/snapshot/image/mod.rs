@@ -3,7 +3,7 @@
 //! that is good for the rules and for nothing else: it has no keys and elems (`paint.rs`).
 
 mod facts;
-mod header;
+pub(crate) mod header;
 mod lines;
 mod paint;
 mod read;
