@@ -24,6 +24,8 @@ pub enum How {
     Address,
     /// Address, type and owner path of one process; the seed is another, as after `clear`.
     AddressOwner,
+    /// Type and seed, which no other map of either side has: the header moved with its stack.
+    Seed,
     /// Owner path and type, which are the only ones of that kind on both sides.
     Owner,
     /// The same, after what differs between processes was folded.
@@ -36,6 +38,7 @@ impl How {
         match self {
             How::Address => "address",
             How::AddressOwner => "address+owner",
+            How::Seed => "seed",
             How::Owner => "owner",
             How::OwnerFolded => "owner-folded",
         }
@@ -107,6 +110,11 @@ pub fn is_garbage(map: &SideMap) -> bool {
     map.reachable == "garbage"
 }
 
+/// Whether the way to a map begins on a goroutine's stack, where the map itself may lie too.
+pub fn on_stack(owner: &str) -> bool {
+    owner.contains("(goroutine ")
+}
+
 /// Pairs the maps of two sides.
 pub fn pair(old: &Side, new: &Side) -> Pairing {
     let (same, why) = same_process(old, new);
@@ -172,6 +180,13 @@ fn notes(old: &Side, new: &Side, out: &mut Pairing) {
             "Go differs: {} and {}; sizes and headers may differ for that alone",
             old.process.go, new.process.go
         ));
+    }
+    let builds = (&old.process.core_build_id, &new.process.core_build_id);
+    if let (Some(a), Some(b)) = builds
+        && a != b
+    {
+        let said = "builds differ: types and layouts may have changed with them";
+        out.notes.push(said.to_owned());
     }
     let earlier = old.uptime.zip(new.uptime).is_some_and(|(o, n)| o > n);
     if out.same_process && earlier {

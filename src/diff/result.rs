@@ -252,6 +252,7 @@ pub fn basis(pairing: &Pairing) -> Basis {
     Basis {
         same_process: pairing.same_process,
         contents: pairing.contents,
+        owners: pairing.same_process && pairing.keys,
     }
 }
 

@@ -55,7 +55,7 @@ pub struct Row<'d> {
     /// What it gained; a map that came gained all it has.
     pub delta: Delta,
     /// Fields that differ; of a map of both sides only.
-    pub fields: Vec<Field>,
+    pub fields: Vec<Field<'d>>,
     /// Rules that are broken now.
     pub broke: Vec<&'static str>,
     /// Rules that were.
@@ -122,8 +122,16 @@ fn notes(p: &Pair, old: Option<&SideMap>, new: Option<&SideMap>, basis: Basis) -
         p.reused && p.new.is_some(),
         "the memory of its header held another map",
     );
+    say(
+        p.how == Some(How::Seed),
+        "its header is at another address, as when a stack grows: its seed is the same",
+    );
     say(p.keys_ignored, "paired without the keys in its owner path");
     if let Some((o, n)) = old.zip(new) {
+        say(
+            p.how == Some(How::AddressOwner) && compare::reseeded(o, n),
+            "its seed is another: it was emptied in between, or is another map at the same place",
+        );
         let was_broken = o.verdict == Some(Verdict::Broken);
         let judged = |m: &SideMap| matches!(m.verdict, Some(Verdict::Ok | Verdict::Broken));
         say(

@@ -6,6 +6,7 @@ use super::*;
 use crate::diff::samples::garbage;
 use crate::diff::samples::map;
 use crate::diff::samples::other_run;
+use crate::diff::samples::reseeded;
 use crate::diff::samples::side;
 
 const TY: &str = "map[string]int";
@@ -214,6 +215,27 @@ fn rows_name_who_took_their_place_and_what_else_is_known() {
         find(false, 4).map(|r| r.notes),
         Some(vec!["still in memory as garbage".into()])
     );
+}
+
+#[test]
+fn rows_say_how_a_map_that_moved_or_has_another_seed_was_known() {
+    let stack = "main.f(goroutine 1).m";
+    let mut moved = map(2, TY, stack);
+    moved.addr = Addr(9);
+    let heap = map(1, TY, "main.a");
+    let old = side(vec![heap.clone(), map(2, TY, stack)]);
+    let new = side(vec![reseeded(heap), moved]);
+    let options = Options {
+        only: Change::ALL.to_vec(),
+        ..Options::default()
+    };
+    let d = diff(&old, &new, &options);
+    let notes: Vec<String> = d.rows().flat_map(|r| r.notes).collect();
+    assert_eq!(notes.len(), 2);
+    assert!(notes[0].starts_with("its seed is another: it was emptied"));
+    assert!(notes[1].starts_with("its header is at another address"));
+    let words: Vec<&str> = d.rows().map(|r| r.changes.primary().as_str()).collect();
+    assert_eq!(words, ["changed", "same"]);
 }
 
 #[test]

@@ -87,6 +87,25 @@ fn hostile_names_are_escaped() {
 }
 
 #[test]
+fn another_owner_is_shown_and_escaped() {
+    let old = samples::side(vec![samples::map(1, "map[int]int", "main.a")]);
+    let mut new = samples::side(vec![samples::map(
+        1,
+        "map[int]int",
+        "main.b[\"\u{1b}[2J\"]",
+    )]);
+    let said = text(&diff(&old, &new, &Options::default()), Style::default());
+    assert!(said.contains("owner: main.a → main.b["), "{said}");
+    if let crate::survey::detail::Header::Classic(h, _) =
+        &mut new.maps.first_mut().expect("one").header
+    {
+        h.b = 7;
+    }
+    let said = text(&diff(&old, &new, &Options::default()), Style::default());
+    assert!(said.contains("B: 0 → 7, owner: main.a → main.b["), "{said}");
+}
+
+#[test]
 fn what_cannot_be_compared_says_what_would_help() {
     let maps = || vec![samples::map(1, "map[int]int", "main.a")];
     let mut old = samples::side(maps());
