@@ -130,6 +130,7 @@ pub fn pair(old: &Side, new: &Side) -> Pairing {
     let mut work = Work {
         old: &old.maps,
         new: &new.maps,
+        kinds: (old.process.maps, new.process.maps),
         fold: folding(old, new, &out),
         out: &mut out,
     };
@@ -199,6 +200,8 @@ fn notes(old: &Side, new: &Side, out: &mut Pairing) {
 struct Work<'w> {
     old: &'w [SideMap],
     new: &'w [SideMap],
+    /// `classic` or `swiss`, of each process.
+    kinds: (&'static str, &'static str),
     fold: Fold,
     out: &'w mut Pairing,
 }

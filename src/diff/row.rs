@@ -19,8 +19,8 @@ use crate::diff::sums::gained;
 pub struct Delta {
     /// Entries; a length that could not be read counts as 0.
     pub len: i64,
-    /// Bytes.
-    pub bytes: i64,
+    /// Bytes; `None` where they are not known, as of a `sync.Map`.
+    pub bytes: Option<i64>,
     /// Of these, bytes of empty slots.
     pub waste: i64,
     /// Deleted slots.
@@ -34,7 +34,11 @@ impl Delta {
         let len = |m: Option<&SideMap>| m.and_then(|m| m.len).unwrap_or(0);
         Delta {
             len: len(new).saturating_sub(len(old)),
-            bytes: gain(|m| m.bytes),
+            bytes: [old, new]
+                .into_iter()
+                .flatten()
+                .all(|m| m.known_bytes().is_some())
+                .then(|| gain(|m| m.bytes)),
             waste: gain(|m| m.waste),
             tombstones: gain(|m| m.marks.deleted),
         }

@@ -83,7 +83,7 @@ fn cells(row: &Row<'_>, style: Style) -> Vec<String> {
     let map = map.or(row.old).or(row.new);
     vec![
         row.changes.primary().as_str().to_owned(),
-        signed_size(row.delta.bytes),
+        row.delta.bytes.map_or_else(|| "?".to_owned(), signed_size),
         from_to(&len(row.old), &len(row.new)),
         style.fit(&map.map(owner).unwrap_or_default(), OWNER),
         style.fit(map.map_or("", |m| &*m.ty), TYPE),

@@ -402,7 +402,7 @@ fn without_identities_pid_build_and_half_of_the_maps_decide() {
         &old,
         &anonymous(vec![map(1, TY, "main.x"), reseeded(map(2, TY, "main.b"))]),
     );
-    assert!(is && why.contains("1 of 2 maps agree"), "{why}");
+    assert!(is && why.contains("1 of 2 maps agrees"), "{why}");
     assert!(same(&old, &side(maps())).0);
     let (is, why) = same(&old, &anonymous(maps().into_iter().map(reseeded).collect()));
     assert!(!is && why.contains("only 0 of 3"), "{why}");

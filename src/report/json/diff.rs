@@ -152,7 +152,7 @@ struct MapOut<'a> {
     kind: &'a str,
     len: Option<i64>,
     capacity: Option<u64>,
-    bytes: u64,
+    bytes: Option<u64>,
     waste: u64,
     tombstones: u64,
     verdict: Option<&'a str>,
@@ -167,7 +167,7 @@ impl<'a> MapOut<'a> {
             kind: m.kind,
             len: m.len,
             capacity: m.capacity,
-            bytes: m.bytes,
+            bytes: m.known_bytes(),
             waste: m.waste,
             tombstones: m.marks.deleted,
             verdict: m.verdict.map(|v| v.as_str()),
@@ -178,7 +178,7 @@ impl<'a> MapOut<'a> {
 #[derive(Serialize)]
 struct DeltaOut {
     len: i64,
-    bytes: i64,
+    bytes: Option<i64>,
     waste: i64,
     tombstones: i64,
 }
