@@ -129,6 +129,7 @@ fn texts_come_in_a_second_pass_and_only_those_that_are_wanted() {
 
 #[test]
 fn texts_find_their_row_among_many_and_among_equals() {
+    // Rows that were looked for one by one would take minutes.
     const MANY: u64 = 200_000;
     // Every fourth key is one and the same, as NaN is, with one elem or another.
     let key = |i: u64| if i.is_multiple_of(4) { 0 } else { i };
@@ -136,7 +137,6 @@ fn texts_find_their_row_among_many_and_among_equals() {
     let new: Vec<Item> = (0..MANY).map(|i| (key(i), Some(i % 8 + 8))).collect();
     let mut d = diff(usize::MAX, &old, &new);
     assert_eq!(counts(&d), [0, 0, MANY, 0, 0]);
-    let started = std::time::Instant::now();
     for (which, items) in [(Which::Old, &old), (Which::New, &new)] {
         for (i, (k, e)) in items.iter().enumerate() {
             let text = i.to_string();
@@ -150,7 +150,6 @@ fn texts_find_their_row_among_many_and_among_equals() {
             d.feed(which, &entry(*k, Some(99))); // of no row
         }
     }
-    assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
     let all = |text: fn(&EntryRow) -> &Option<String>| {
         let texts = d.listed.iter().filter_map(|r| text(r).clone());
         texts.collect::<std::collections::HashSet<_>>().len()
