@@ -22,6 +22,7 @@ use crate::diff::side::Side;
 use crate::file::keyfile::KEY_BYTES;
 use crate::report::diff_text;
 use crate::report::json;
+use crate::report::style::count;
 use crate::snapshot::read::is_snapshot;
 use crate::snapshot::write::Wish;
 use crate::survey::request::Request;
@@ -93,7 +94,8 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t = Values::Digest, value_name = "MODE", help_heading = "Input")]
     entries: Values,
 
-    /// Only maps that any of these words is true of; same lists those that do not differ
+    /// Only maps that any of these words is true of; same lists those that do not differ. Chooses what is listed, not the
+    /// exit code
     #[arg(
         long,
         value_enum,
@@ -195,6 +197,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
             .filter(|c| Changes::of(&[*c]).differs())
             .collect();
     }
+    let asked = if args.only.is_empty() {
+        Vec::new()
+    } else {
+        only.clone()
+    };
     let options = Options {
         only,
         map: args.map.as_deref().map(parse_target).transpose()?,
@@ -207,9 +214,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     }
     let mut diff = diff(&old, &new, &options);
     if let Some(map) = args.map.as_ref().filter(|_| !diff.map_found) {
+        let (why, hint) = if diff.map_is_garbage {
+            (
+                "it is garbage, and garbage is not compared",
+                "badmap list --reachable garbage names such maps",
+            )
+        } else {
+            ("neither dump has it", "badmap list names the maps of each")
+        };
         return Err(UsageError {
-            what: format!("looking for --map {map}: neither dump has it"),
-            hint: Some("badmap list names the maps of each".to_owned()),
+            what: format!("looking for --map {map}: {why}"),
+            hint: Some(hint.to_owned()),
         }
         .into());
     }
@@ -218,15 +233,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     diff.entries = entries;
     drop(bar);
     write_out(|out| match args.format {
-        DiffFormat::Text => diff_text::write_diff(out, &diff, args.map.is_some(), style),
+        DiffFormat::Text => diff_text::write_diff(out, &diff, args.map.is_some(), &asked, style),
         DiffFormat::Json => json::diff::write_diff(out, &diff),
         DiffFormat::Jsonl => json::diff::write_diff_lines(out, &diff),
     })?;
     if args.format == DiffFormat::Jsonl && !args.look.quiet {
         let groups = diff.pairing.ambiguous.len();
         if groups > 0 {
+            let are = if groups == 1 { "is" } else { "are" };
+            let groups = u64::try_from(groups).unwrap_or(u64::MAX);
+            let groups = count(groups, "group", "groups");
             say(&format!(
-                "badmap: {groups} groups of maps could not be told apart and are not among the lines; --format json has them\n"
+                "badmap: {groups} of maps could not be told apart and {are} not among the lines; --format json has them\n"
             ));
         }
         if old.gaps_total > 0 || new.gaps_total > 0 {

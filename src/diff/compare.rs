@@ -6,6 +6,8 @@ use crate::base::addr::Addr;
 use crate::check::rule::Verdict;
 use crate::diff::change::Change;
 use crate::diff::change::Changes;
+use crate::diff::pair::on_stack;
+use crate::diff::pair::seed;
 use crate::diff::side::SideMap;
 use crate::diff::sums::gained;
 use crate::maps::image::Hmap;
@@ -21,6 +23,8 @@ pub struct Basis {
     pub same_process: bool,
     /// Digests were made with one key.
     pub contents: bool,
+    /// Both are of one process, and keys in owner paths are shown alike: another path is news.
+    pub owners: bool,
 }
 
 /// Whether two maps hold the same.
@@ -53,7 +57,7 @@ impl Contents {
 
 /// The value of a field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Value {
+pub enum Value<'m> {
     /// A count, or a size in bytes.
     Number(u64),
     /// A count that a broken map may have below zero.
@@ -64,25 +68,27 @@ pub enum Value {
     Pointer(Addr),
     /// A word.
     Word(&'static str),
+    /// An owner path.
+    Text(&'m str),
     /// It is not there, or could not be read.
     None,
 }
 
-impl Value {
-    fn number(n: Option<u64>) -> Value {
+impl<'m> Value<'m> {
+    fn number(n: Option<u64>) -> Value<'m> {
         n.map_or(Value::None, Value::Number)
     }
 
-    fn signed(n: Option<i64>) -> Value {
+    fn signed(n: Option<i64>) -> Value<'m> {
         n.map_or(Value::None, Value::Signed)
     }
 
-    fn byte(n: Option<u8>) -> Value {
+    fn byte(n: Option<u8>) -> Value<'m> {
         Value::number(n.map(u64::from))
     }
 }
 
-impl fmt::Display for Value {
+impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Number(n) => write!(f, "{n}"),
@@ -90,7 +96,7 @@ impl fmt::Display for Value {
             Value::Hex(n) => write!(f, "{n:#x}"),
             Value::Pointer(a) if a.is_nil() => f.write_str("nil"),
             Value::Pointer(a) => write!(f, "{a}"),
-            Value::Word(w) => f.write_str(w),
+            Value::Word(w) | Value::Text(w) => f.write_str(w),
             Value::None => f.write_str("none"),
         }
     }
@@ -98,13 +104,13 @@ impl fmt::Display for Value {
 
 /// A field that differs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Field {
-    /// Its name in Go; `kind`, `len`, `capacity`, `bytes`, `waste`, `tombstones`, `tables` are badmap's.
+pub struct Field<'m> {
+    /// Its name in Go; `kind`, `len`, `capacity`, `bytes`, `waste`, `tombstones`, `tables`, `owner` are badmap's.
     pub name: &'static str,
     /// In OLD.
-    pub old: Value,
+    pub old: Value<'m>,
     /// In NEW.
-    pub new: Value,
+    pub new: Value<'m>,
 }
 
 /// What happened to a map that is on both sides.
@@ -135,8 +141,14 @@ pub fn compare(old: &SideMap, new: &SideMap, basis: Basis) -> Changes {
     let mut differs = matches!(contents, Contents::Differ | Contents::KeysSame)
         || broken(old) != broken(new)
         || (broken(old) && old.broken_rules != new.broken_rules);
+    // With a header on a stack, its storage may have moved.
+    let moved = old.addr != new.addr;
     each_field(old, new, basis, &mut |f| {
-        differs |= basis.same_process || !LUCK.contains(&f.name);
+        differs |= if basis.same_process {
+            !moved || !matches!(f.new, Value::Pointer(_))
+        } else {
+            !LUCK.contains(&f.name)
+        };
     });
     out.add(if differs {
         Change::Changed
@@ -208,9 +220,20 @@ pub fn only_len_differs(old: &SideMap, new: &SideMap, basis: Basis) -> bool {
     basis.contents && old.len != new.len && old.digest.zip(new.digest).is_some_and(|(a, b)| a == b)
 }
 
+/// Whether the seed is another although nothing says that the map was cleared.
+pub fn reseeded(old: &SideMap, new: &SideMap) -> bool {
+    let cleared = |m: &SideMap| match &m.header {
+        Header::Classic(h, _) => h.clear_seq,
+        Header::Swiss(s) => Some(s.clear_seq),
+        Header::None => None,
+    };
+    let seeds = seed(old).zip(seed(new));
+    seeds.is_some_and(|(a, b)| a != b) && cleared(new) <= cleared(old)
+}
+
 /// The fields that differ: those of the header but for the count, which is `len`, and then what follows from the
 /// storage. Pointers and seeds are left out between processes, where they say nothing.
-pub fn fields(old: &SideMap, new: &SideMap, basis: Basis) -> Vec<Field> {
+pub fn fields<'m>(old: &'m SideMap, new: &'m SideMap, basis: Basis) -> Vec<Field<'m>> {
     let mut out = Vec::new();
     each_field(old, new, basis, &mut |f| out.push(f));
     out
@@ -233,7 +256,12 @@ pub fn rules(old: &SideMap, new: &SideMap) -> (Vec<&'static str>, Vec<&'static s
 }
 
 /// Calls `each` with every field that differs.
-fn each_field(old: &SideMap, new: &SideMap, basis: Basis, each: &mut dyn FnMut(Field)) {
+fn each_field<'m>(
+    old: &'m SideMap,
+    new: &'m SideMap,
+    basis: Basis,
+    each: &mut dyn FnMut(Field<'m>),
+) {
     let mut differ = Differ { basis, each };
     match (&old.header, &new.header) {
         (Header::Classic(a, x), Header::Classic(b, y)) => {
@@ -259,22 +287,26 @@ fn each_field(old: &SideMap, new: &SideMap, basis: Basis, each: &mut dyn FnMut(F
     for (name, a, b) in numbers {
         differ.say(name, Value::number(a), Value::number(b));
     }
+    let known = |m: &SideMap| !m.owner.is_empty() && !on_stack(&m.owner);
+    if basis.owners && known(old) && known(new) {
+        differ.say("owner", Value::Text(&old.owner), Value::Text(&new.owner));
+    }
 }
 
-struct Differ<'e> {
+struct Differ<'e, 'm> {
     basis: Basis,
-    each: &'e mut dyn FnMut(Field),
+    each: &'e mut dyn FnMut(Field<'m>),
 }
 
-impl Differ<'_> {
-    fn say(&mut self, name: &'static str, old: Value, new: Value) {
+impl<'m> Differ<'_, 'm> {
+    fn say(&mut self, name: &'static str, old: Value<'m>, new: Value<'m>) {
         if old != new {
             (self.each)(Field { name, old, new });
         }
     }
 
     /// What means nothing between processes.
-    fn here(&mut self, name: &'static str, old: Value, new: Value) {
+    fn here(&mut self, name: &'static str, old: Value<'m>, new: Value<'m>) {
         if self.basis.same_process {
             self.say(name, old, new);
         }
@@ -360,7 +392,7 @@ impl Differ<'_> {
     }
 }
 
-fn hex(n: u8) -> Value {
+fn hex(n: u8) -> Value<'static> {
     Value::Hex(u64::from(n))
 }
 

@@ -88,10 +88,6 @@ pub struct EntryRow {
     pub new_text: Option<String>,
     /// Where it stands in NEW, or stood in OLD where it was removed.
     pub place: Option<String>,
-    /// OLD has told its texts.
-    told_old: bool,
-    /// NEW has.
-    told_new: bool,
 }
 
 /// What happened to the entries of a map.
@@ -109,8 +105,48 @@ pub struct EntryDiff {
     pub unknown: u64,
     /// The first ones of each change, by change, then by the digest of the key.
     pub listed: Vec<EntryRow>,
-    /// The keys of `listed`, sorted.
-    wanted: Vec<u64>,
+    /// What of `listed` is in OLD.
+    in_old: Index,
+    /// What is in NEW.
+    in_new: Index,
+}
+
+/// Which rows the entries of one side belong to, for the second pass.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+struct Index(Vec<Place>);
+
+/// A row by the item that it has on one side.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Place {
+    item: Item,
+    /// Index in `listed`.
+    row: usize,
+    /// In the first place of an item: how many of its rows have their texts.
+    told: usize,
+}
+
+impl Index {
+    fn of(items: impl Iterator<Item = (usize, Item)>) -> Index {
+        let place = |(row, item)| Place { item, row, told: 0 };
+        let mut places: Vec<Place> = items.map(place).collect();
+        places.sort_unstable();
+        Index(places)
+    }
+
+    fn has(&self, key: u64) -> bool {
+        let at = self.0.partition_point(|p| p.item.0 < key);
+        self.0.get(at).is_some_and(|p| p.item.0 == key)
+    }
+
+    /// The first row with this item that has not been given out.
+    fn take(&mut self, item: Item) -> Option<usize> {
+        let first = self.0.partition_point(|p| p.item < item);
+        let told = self.0.get(first)?.told;
+        let found = self.0.get(first.checked_add(told)?)?;
+        let row = (found.item == item).then_some(found.row)?;
+        self.0.get_mut(first)?.told = told.saturating_add(1);
+        Some(row)
+    }
 }
 
 /// Digest of a key, digest of its elem.
@@ -179,16 +215,16 @@ impl EntryDigests {
                         old_text: None,
                         new_text: None,
                         place: None,
-                        told_old: false,
-                        told_new: false,
                     });
                 }
             });
         }
         out.listed = lists.into_iter().flatten().collect();
-        out.wanted = out.listed.iter().map(|e| e.key).collect();
-        out.wanted.sort_unstable();
-        out.wanted.dedup();
+        let rows = || out.listed.iter().enumerate();
+        let old = rows().filter(|(_, r)| r.change != EntryChange::Added);
+        out.in_old = Index::of(old.map(|(i, r)| (i, (r.key, r.old_elem))));
+        let new = rows().filter(|(_, r)| r.change != EntryChange::Removed);
+        out.in_new = Index::of(new.map(|(i, r)| (i, (r.key, r.new_elem))));
         out
     }
 }
@@ -212,6 +248,7 @@ impl EntryDiff {
     /// Puts what is listed in the order of its keys in clear, numbers by value, where there are any; to be called when
     /// all has been fed.
     pub fn sort_by_text(&mut self) {
+        (self.in_old, self.in_new) = Default::default(); // rows are about to move
         let number = |e: &EntryRow| e.key_text.as_ref().and_then(|t| t.parse::<i128>().ok());
         self.listed.sort_by(|a, b| {
             (a.change, number(a), &a.key_text).cmp(&(b.change, number(b), &b.key_text))
@@ -271,29 +308,25 @@ fn change(a: Option<u64>, b: Option<u64>) -> Option<EntryChange> {
 /// The second pass: places and texts for what is listed.
 impl EntrySink for EntryDiff {
     fn wants(&self, key: Option<u64>) -> bool {
-        key.is_some_and(|k| self.wanted.binary_search(&k).is_ok())
+        key.is_some_and(|k| self.in_old.has(k) || self.in_new.has(k))
     }
 
     fn feed(&mut self, which: Which, entry: &Entry<'_>) {
-        if !self.wants(entry.key) {
+        let Some(key) = entry.key else { return };
+        let index = match which {
+            Which::Old => &mut self.in_old,
+            Which::New => &mut self.in_new,
+        };
+        let row = index.take((key, entry.elem));
+        let Some(row) = row.and_then(|i| self.listed.get_mut(i)) else {
             return;
-        }
-        let row = self.listed.iter_mut().find(|r| match which {
-            Which::Old => {
-                r.change != EntryChange::Added && !r.told_old && r.old_elem == entry.elem
-            }
-            Which::New => {
-                r.change != EntryChange::Removed && !r.told_new && r.new_elem == entry.elem
-            }
-        } && Some(r.key) == entry.key);
-        let Some(row) = row else { return };
+        };
         let text = |t: Option<&str>| t.map(bounded);
         row.key_text = text(entry.key_text).or(row.key_text.take());
-        let (told, elem) = match which {
-            Which::Old => (&mut row.told_old, &mut row.old_text),
-            Which::New => (&mut row.told_new, &mut row.new_text),
+        let elem = match which {
+            Which::Old => &mut row.old_text,
+            Which::New => &mut row.new_text,
         };
-        *told = true;
         *elem = text(entry.elem_text);
         if which == Which::New || row.change == EntryChange::Removed {
             row.place = Some(bounded(entry.place));

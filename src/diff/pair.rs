@@ -24,6 +24,8 @@ pub enum How {
     Address,
     /// Address, type and owner path of one process; the seed is another, as after `clear`.
     AddressOwner,
+    /// Type and seed, which no other map of either side has: the header moved with its stack.
+    Seed,
     /// Owner path and type, which are the only ones of that kind on both sides.
     Owner,
     /// The same, after what differs between processes was folded.
@@ -36,6 +38,7 @@ impl How {
         match self {
             How::Address => "address",
             How::AddressOwner => "address+owner",
+            How::Seed => "seed",
             How::Owner => "owner",
             How::OwnerFolded => "owner-folded",
         }
@@ -107,6 +110,11 @@ pub fn is_garbage(map: &SideMap) -> bool {
     map.reachable == "garbage"
 }
 
+/// Whether the way to a map begins on a goroutine's stack, where the map itself may lie too.
+pub fn on_stack(owner: &str) -> bool {
+    owner.contains("(goroutine ")
+}
+
 /// Pairs the maps of two sides.
 pub fn pair(old: &Side, new: &Side) -> Pairing {
     let (same, why) = same_process(old, new);
@@ -122,6 +130,7 @@ pub fn pair(old: &Side, new: &Side) -> Pairing {
     let mut work = Work {
         old: &old.maps,
         new: &new.maps,
+        kinds: (old.process.maps, new.process.maps),
         fold: folding(old, new, &out),
         out: &mut out,
     };
@@ -173,6 +182,13 @@ fn notes(old: &Side, new: &Side, out: &mut Pairing) {
             old.process.go, new.process.go
         ));
     }
+    let builds = (&old.process.core_build_id, &new.process.core_build_id);
+    if let (Some(a), Some(b)) = builds
+        && a != b
+    {
+        let said = "builds differ: types and layouts may have changed with them";
+        out.notes.push(said.to_owned());
+    }
     let earlier = old.uptime.zip(new.uptime).is_some_and(|(o, n)| o > n);
     if out.same_process && earlier {
         out.notes
@@ -184,6 +200,8 @@ fn notes(old: &Side, new: &Side, out: &mut Pairing) {
 struct Work<'w> {
     old: &'w [SideMap],
     new: &'w [SideMap],
+    /// `classic` or `swiss`, of each process.
+    kinds: (&'static str, &'static str),
     fold: Fold,
     out: &'w mut Pairing,
 }

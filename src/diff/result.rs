@@ -124,10 +124,15 @@ pub struct Diff<'s> {
     pub new_totals: SideTotals,
     /// How many maps each word is true of, in order of `Change::ALL`; several may be true of one.
     pub counts: Vec<(Change, u64)>,
-    /// The maps that are listed, in order: what broke, then by bytes gained, bytes lost, entries gained or lost, address.
+    /// The maps that are listed, in order: what broke, then by bytes gained, those whose bytes are not known by entries
+    /// gained, by bytes lost, entries gained or lost, address.
     pub listed: Vec<Listed>,
     /// With `Options::map`: a side has such a map, garbage aside. It may stand in an ambiguous group.
     pub map_found: bool,
+    /// With `Options::map`: there is such a map, and it is garbage.
+    pub map_is_garbage: bool,
+    /// With `Options::map`: there is such a map, and it stands in ambiguous groups alone.
+    pub map_in_group: bool,
     /// How many would be without `Options::top`.
     pub maps_total: u64,
     /// Types of which maps, entries or bytes differ, by bytes gained.
@@ -178,6 +183,18 @@ pub fn diff<'s>(old: &'s Side, new: &'s Side, options: &Options) -> Diff<'s> {
     listed.sort_by_key(|(key, l)| (*key, l.pair));
     let maps_total = u64::try_from(listed.len()).unwrap_or(u64::MAX);
     listed.truncate(options.top.unwrap_or(usize::MAX));
+    let (mut map_found, mut map_is_garbage) = (false, false);
+    if let Some(target) = &options.map {
+        for m in [old, new].into_iter().flat_map(|s| &s.maps) {
+            if is_target(m, target) {
+                *(if is_garbage(m) {
+                    &mut map_is_garbage
+                } else {
+                    &mut map_found
+                }) = true;
+            }
+        }
+    }
     let exit = exit(all, options.map.is_some(), old, new, &pairing);
     Diff {
         old,
@@ -186,10 +203,9 @@ pub fn diff<'s>(old: &'s Side, new: &'s Side, options: &Options) -> Diff<'s> {
         new_totals: totals(new),
         counts,
         listed: listed.into_iter().map(|(_, l)| l).collect(),
-        map_found: options
-            .map
-            .as_ref()
-            .is_some_and(|t| has(old, t) || has(new, t)),
+        map_found,
+        map_is_garbage,
+        map_in_group: map_found && all.is_empty(),
         maps_total,
         by_type: groups(old, new, |m| Cow::Borrowed(&*m.ty)),
         by_owner: groups(old, new, |m| match &*m.owner {
@@ -252,6 +268,7 @@ pub fn basis(pairing: &Pairing) -> Basis {
     Basis {
         same_process: pairing.same_process,
         contents: pairing.contents,
+        owners: pairing.same_process && pairing.keys,
     }
 }
 
@@ -270,11 +287,6 @@ fn changes(old: Option<&SideMap>, new: Option<&SideMap>, basis: Basis) -> Change
     }
 }
 
-fn has(side: &Side, target: &Target) -> bool {
-    let mut live = side.maps.iter().filter(|m| !is_garbage(m));
-    live.any(|m| is_target(m, target))
-}
-
 fn is_target(map: &SideMap, target: &Target) -> bool {
     match target {
         Target::Addr(addr) => map.addr == *addr,
@@ -283,17 +295,17 @@ fn is_target(map: &SideMap, target: &Target) -> bool {
 }
 
 /// Where a map stands in the list.
-type Order = (bool, u8, Reverse<u64>, Option<Addr>);
+type Order = (bool, u8, Reverse<i64>, Option<Addr>);
 
 fn order(changes: Changes, delta: &Delta, addr: Option<Addr>) -> Order {
     let (class, amount) = match (delta.bytes, delta.len) {
-        (bytes, _) if bytes > 0 => (0, bytes),
-        (bytes, _) if bytes < 0 => (1, bytes),
-        (_, len) if len != 0 => (2, len),
-        _ => (3, 0),
+        (Some(bytes), _) if bytes > 0 => (0, bytes),
+        (None, len) => (1, len),
+        (Some(bytes), _) if bytes < 0 => (2, bytes.saturating_neg()),
+        (_, len) if len != 0 => (3, len.saturating_abs()),
+        _ => (4, 0),
     };
-    let amount = Reverse(amount.unsigned_abs());
-    (!changes.has(Change::Broke), class, amount, addr)
+    (!changes.has(Change::Broke), class, Reverse(amount), addr)
 }
 
 /// 1 if anything differs; else 3 if contents could not be compared, if a group of maps that cannot be told apart
@@ -316,9 +328,9 @@ fn totals(side: &Side) -> SideTotals {
     let mut out = SideTotals::default();
     for m in &side.maps {
         if is_garbage(m) {
-            out.garbage.add(m);
+            out.garbage.add(m, side.process.maps);
         } else {
-            out.live.add(m);
+            out.live.add(m, side.process.maps);
         }
     }
     out
@@ -333,7 +345,8 @@ fn groups<'s>(
     for (is_old, side) in [(true, old), (false, new)] {
         for m in side.maps.iter().filter(|m| !is_garbage(m)) {
             let sums = groups.entry(name(m)).or_default();
-            if is_old { &mut sums.0 } else { &mut sums.1 }.add(m);
+            let sums = if is_old { &mut sums.0 } else { &mut sums.1 };
+            sums.add(m, side.process.maps);
         }
     }
     let differ = groups.into_iter().filter(|(_, (o, n))| o != n);

@@ -19,8 +19,8 @@ use crate::diff::sums::gained;
 pub struct Delta {
     /// Entries; a length that could not be read counts as 0.
     pub len: i64,
-    /// Bytes.
-    pub bytes: i64,
+    /// Bytes; `None` where they are not known, as of a `sync.Map`.
+    pub bytes: Option<i64>,
     /// Of these, bytes of empty slots.
     pub waste: i64,
     /// Deleted slots.
@@ -34,7 +34,11 @@ impl Delta {
         let len = |m: Option<&SideMap>| m.and_then(|m| m.len).unwrap_or(0);
         Delta {
             len: len(new).saturating_sub(len(old)),
-            bytes: gain(|m| m.bytes),
+            bytes: [old, new]
+                .into_iter()
+                .flatten()
+                .all(|m| m.known_bytes().is_some())
+                .then(|| gain(|m| m.bytes)),
             waste: gain(|m| m.waste),
             tombstones: gain(|m| m.marks.deleted),
         }
@@ -55,7 +59,7 @@ pub struct Row<'d> {
     /// What it gained; a map that came gained all it has.
     pub delta: Delta,
     /// Fields that differ; of a map of both sides only.
-    pub fields: Vec<Field>,
+    pub fields: Vec<Field<'d>>,
     /// Rules that are broken now.
     pub broke: Vec<&'static str>,
     /// Rules that were.
@@ -122,8 +126,16 @@ fn notes(p: &Pair, old: Option<&SideMap>, new: Option<&SideMap>, basis: Basis) -
         p.reused && p.new.is_some(),
         "the memory of its header held another map",
     );
+    say(
+        p.how == Some(How::Seed),
+        "its header is at another address, as when a stack grows: its seed is the same",
+    );
     say(p.keys_ignored, "paired without the keys in its owner path");
     if let Some((o, n)) = old.zip(new) {
+        say(
+            p.how == Some(How::AddressOwner) && compare::reseeded(o, n),
+            "its seed is another: it was emptied in between, or is another map at the same place",
+        );
         let was_broken = o.verdict == Some(Verdict::Broken);
         let judged = |m: &SideMap| matches!(m.verdict, Some(Verdict::Ok | Verdict::Broken));
         say(

@@ -41,7 +41,9 @@ pub(crate) fn same_process(old: &Side, new: &Side) -> (bool, String) {
     let (a, b) = (places(&old.maps), places(&new.maps));
     let agree = common(&a, &b);
     let fewer = a.len().min(b.len());
-    let said = format!("{agree} of {fewer} maps agree in address, type and seed");
+    let maps = if fewer == 1 { "map" } else { "maps" };
+    let agrees = if agree == 1 { "agrees" } else { "agree" };
+    let said = format!("{agree} of {fewer} {maps} {agrees} in address, type and seed");
     if agree > 0 && agree.saturating_mul(2) >= fewer {
         (
             true,

@@ -73,3 +73,10 @@ pub struct SideMap {
     /// Its entries are in the file.
     pub has_entries: bool,
 }
+
+impl SideMap {
+    /// Its bytes, where they are known: those of a `sync.Map` are not.
+    pub fn known_bytes(&self) -> Option<u64> {
+        (self.kind != "syncmap").then_some(self.bytes)
+    }
+}

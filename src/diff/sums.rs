@@ -18,11 +18,12 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Adds one map.
-    pub fn add(&mut self, map: &SideMap) {
+    /// Adds one map of a process whose maps are of this kind.
+    pub fn add(&mut self, map: &SideMap, maps: &str) {
         self.maps = self.maps.saturating_add(1);
-        // The entries of a sync.Map up to go1.23 are those of its inner maps, as in the totals of `check`.
-        if map.kind != "syncmap" {
+        // Up to go1.23 the entries of a sync.Map are those of its inner maps, as in the totals of `check`; beside
+        // Swiss maps it is a tree and has none.
+        if map.kind != "syncmap" || maps == "swiss" {
             self.entries = self.entries.saturating_add(entries(map));
         }
         self.bytes = self.bytes.saturating_add(map.bytes);
@@ -64,7 +65,7 @@ mod tests {
         let mut below = huge.clone();
         below.len = Some(-1);
         for m in [&huge, &huge, &huge, &below] {
-            sums.add(m);
+            sums.add(m, "classic");
         }
         assert_eq!(
             (sums.maps, sums.entries, sums.bytes, sums.waste),
@@ -73,5 +74,17 @@ mod tests {
         huge.verdict = Some(Verdict::Broken);
         huge.capacity = Some(8);
         assert_eq!(entries(&huge), 8);
+    }
+
+    #[test]
+    fn a_sync_map_counts_where_it_has_no_inner_maps() {
+        let mut sync = map(1, "sync.Map", "main.a");
+        sync.kind = "syncmap";
+        let of = |maps| {
+            let mut sums = Sums::default();
+            sums.add(&sync, maps);
+            (sums.maps, sums.entries)
+        };
+        assert_eq!((of("classic"), of("swiss")), ((1, 0), (1, 5)));
     }
 }

@@ -83,7 +83,7 @@ fn cells(row: &Row<'_>, style: Style) -> Vec<String> {
     let map = map.or(row.old).or(row.new);
     vec![
         row.changes.primary().as_str().to_owned(),
-        signed_size(row.delta.bytes),
+        row.delta.bytes.map_or_else(|| "?".to_owned(), signed_size),
         from_to(&len(row.old), &len(row.new)),
         style.fit(&map.map(owner).unwrap_or_default(), OWNER),
         style.fit(map.map_or("", |m| &*m.ty), TYPE),
@@ -110,7 +110,7 @@ fn write_details(out: &mut dyn Write, row: &Row<'_>, style: Style) -> io::Result
             writeln!(out, "{}{what}: {}", spaces(INDENT), rules.join(", "))?;
         }
     }
-    let fields: Vec<String> = worth(&row.fields, style).map(field).collect();
+    let fields: Vec<String> = worth(&row.fields, style).map(|f| field(f, style)).collect();
     if !fields.is_empty() {
         say(out, &fields.join(", "))?;
     }
@@ -135,18 +135,19 @@ fn say(out: &mut dyn Write, text: &str) -> io::Result<()> {
 
 /// Fields that a reader wants: those with columns of their own are said, and where pointers lead now tells little
 /// unless it is all there is.
-fn worth(fields: &[Field], style: Style) -> impl Iterator<Item = &Field> {
-    let pointer = |f: &Field| matches!((f.old, f.new), (Value::Pointer(_), Value::Pointer(_)));
-    let said = |f: &Field| matches!(f.name, "len" | "bytes");
+fn worth<'f>(fields: &'f [Field<'f>], style: Style) -> impl Iterator<Item = &'f Field<'f>> {
+    let pointer = |f: &Field<'_>| matches!((f.old, f.new), (Value::Pointer(_), Value::Pointer(_)));
+    let said = |f: &Field<'_>| matches!(f.name, "len" | "bytes");
     let only_pointers = !fields.iter().any(|f| !pointer(f) && !said(f));
     fields
         .iter()
         .filter(move |f| style.verbose || (!said(f) && (only_pointers || !pointer(f))))
 }
 
-fn field(f: &Field) -> String {
-    let text = |v: Value| match (f.name, v) {
+fn field(f: &Field<'_>, style: Style) -> String {
+    let text = |v: Value<'_>| match (f.name, v) {
         ("waste" | "bytes", Value::Number(n)) => size(n),
+        (_, Value::Text(path)) => style.fit(path, OWNER),
         _ => v.to_string(),
     };
     format!("{}: {} → {}", f.name, text(f.old), text(f.new))

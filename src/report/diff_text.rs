@@ -40,11 +40,12 @@ const BUILD_ID: usize = 22;
 /// Widest owner path and type among groups.
 const NAME: usize = 52;
 
-/// Writes the result of `badmap diff`; of one map only, where that was asked for.
+/// Writes the result of `badmap diff`; of one map only, where that was asked for. `only`: the words that were.
 pub fn write_diff(
     out: &mut dyn Write,
     diff: &Diff<'_>,
     one_map: bool,
+    only: &[Change],
     style: Style,
 ) -> io::Result<()> {
     write_side(out, "old", diff.old, style)?;
@@ -54,9 +55,21 @@ pub fn write_diff(
         let label = if i == 0 { "paired" } else { "" };
         write_field(out, label, label, &wrap(note, BODY))?;
     }
-    write_totals(out, diff, style)?;
+    if !one_map {
+        write_totals(out, diff, style)?;
+    }
     let rows: Vec<Row<'_>> = diff.rows().collect();
-    if !rows.is_empty() {
+    if rows.is_empty() {
+        if !only.is_empty() && diff.maps_total == 0 && !diff.map_in_group {
+            let which = if one_map { "it" } else { "none of them" };
+            writeln!(
+                out,
+                "\n{which} is {}{}",
+                if one_map { "not " } else { "" },
+                any_of(only)
+            )?;
+        }
+    } else {
         writeln!(out)?;
         write_rows(out, &rows, style)?;
         let listed = u64::try_from(rows.len()).unwrap_or(u64::MAX);
@@ -71,12 +84,12 @@ pub fn write_diff(
         }
     }
     if one_map {
-        return write_unknown(out, diff, style);
+        return write_unknown(out, diff, one_map, style);
     }
-    write_memory(out, ("TYPE", "types"), &diff.by_type, style)?;
-    write_memory(out, ("OWNER", "owners"), &diff.by_owner, style)?;
+    write_memory(out, ("TYPE", "type"), &diff.by_type, style)?;
+    write_memory(out, ("OWNER", "owner"), &diff.by_owner, style)?;
     write_ambiguous(out, &diff.pairing.ambiguous, style)?;
-    write_unknown(out, diff, style)
+    write_unknown(out, diff, one_map, style)
 }
 
 fn write_side(out: &mut dyn Write, label: &str, side: &Side, style: Style) -> io::Result<()> {
@@ -86,7 +99,7 @@ fn write_side(out: &mut dyn Write, label: &str, side: &Side, style: Style) -> io
         first.push_str(&format!(", {who}"));
     }
     if let Some(ns) = side.uptime {
-        first.push_str(&format!(", up {}", duration(ns)));
+        first.push_str(&format!(", up at least {}", duration(ns)));
     }
     write_field(out, label, label, &wrap(&first, BODY))?;
     let build = p.core_build_id.as_deref().unwrap_or("not known");
@@ -115,6 +128,14 @@ fn write_side(out: &mut dyn Write, label: &str, side: &Side, style: Style) -> io
 fn write_totals(out: &mut dyn Write, diff: &Diff<'_>, style: Style) -> io::Result<()> {
     let (old, new) = (&diff.old_totals, &diff.new_totals);
     let both = |get: fn(&SideTotals) -> u64| from_to(&number(get(old)), &number(get(new)));
+    let things = |get: fn(&SideTotals) -> u64, one: &str, many: &str| {
+        let word = if get(old) == 1 && get(new) == 1 {
+            one
+        } else {
+            many
+        };
+        format!("{} {word}", both(get))
+    };
     let bytes = |get: fn(&SideTotals) -> u64| {
         let (o, n) = (get(old), get(new));
         let sizes = from_to(&size(o), &size(n));
@@ -125,9 +146,9 @@ fn write_totals(out: &mut dyn Write, diff: &Diff<'_>, style: Style) -> io::Resul
     };
     let mut lines = vec![
         format!(
-            "{} maps, {} entries",
-            both(|t| t.live.maps),
-            both(|t| t.live.entries)
+            "{}, {}",
+            things(|t| t.live.maps, "map", "maps"),
+            things(|t| t.live.entries, "entry", "entries")
         ),
         bytes(|t| t.live.bytes),
         format!("of these empty: {}", bytes(|t| t.live.waste)),
@@ -165,6 +186,15 @@ fn write_totals(out: &mut dyn Write, diff: &Diff<'_>, style: Style) -> io::Resul
     write_field(out, "changes", "changes", &[said])
 }
 
+/// `broke`, `broke or grew`, `broke, grew or shrank`.
+fn any_of(words: &[Change]) -> String {
+    let words: Vec<&str> = words.iter().map(|c| c.as_str()).collect();
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => words.concat(),
+    }
+}
+
 fn joined(said: &str) -> String {
     if said.is_empty() {
         String::new()
@@ -185,7 +215,7 @@ fn inked(change: Change, style: Style) -> String {
 
 fn write_memory(
     out: &mut dyn Write,
-    (head, many): (&'static str, &str),
+    (head, one): (&'static str, &str),
     groups: &[Group],
     style: Style,
 ) -> io::Result<()> {
@@ -220,8 +250,13 @@ fn write_memory(
     write_table(out, &heads, &lines, style)?;
     let rest = moved.saturating_sub(shown.len());
     if rest > 0 {
-        let rest = number(u64::try_from(rest).unwrap_or(u64::MAX));
-        writeln!(out, "and {rest} more {many}: -v shows all")?;
+        let one = format!("more {one}");
+        let rest = count(
+            u64::try_from(rest).unwrap_or(u64::MAX),
+            &one,
+            &format!("{one}s"),
+        );
+        writeln!(out, "and {rest}: -v shows all")?;
     }
     Ok(())
 }
@@ -263,17 +298,34 @@ fn write_ambiguous(out: &mut dyn Write, groups: &[Ambiguous], style: Style) -> i
     write_table(out, &heads, &lines, style)?;
     let rest = groups.len().saturating_sub(shown.len());
     if rest > 0 {
-        let rest = number(u64::try_from(rest).unwrap_or(u64::MAX));
-        writeln!(out, "and {rest} more groups: -v shows all")?;
+        let rest = u64::try_from(rest).unwrap_or(u64::MAX);
+        let rest = count(rest, "more group", "more groups");
+        writeln!(out, "and {rest}: -v shows all")?;
     }
     Ok(())
 }
 
 /// What could not be compared, and what would help.
-fn write_unknown(out: &mut dyn Write, diff: &Diff<'_>, style: Style) -> io::Result<()> {
+fn write_unknown(
+    out: &mut dyn Write,
+    diff: &Diff<'_>,
+    one_map: bool,
+    style: Style,
+) -> io::Result<()> {
     let mut lines = Vec::new();
     let mut add = |text: &str| lines.extend(wrap(text, BODY));
-    let unknown = diff.count(Change::Unknown);
+    // Of one map, what is said is of that alone.
+    let listed = |c| diff.listed.iter().filter(|l| l.changes.has(c)).count();
+    let of = |c| match one_map {
+        true => u64::try_from(listed(c)).unwrap_or(u64::MAX),
+        false => diff.count(c),
+    };
+    if diff.map_in_group {
+        add(
+            "it is one of several maps that cannot be told apart: the diff of all maps has their sums",
+        );
+    }
+    let unknown = of(Change::Unknown);
     if unknown > 0 {
         let maps = count(unknown, "map", "maps");
         add(&format!(
@@ -296,7 +348,7 @@ fn write_unknown(out: &mut dyn Write, diff: &Diff<'_>, style: Style) -> io::Resu
         Change::Broke,
         Change::Unknown,
     ]);
-    let would_help = content_differs.words().any(|c| diff.count(c) > 0);
+    let would_help = content_differs.words().any(|c| of(c) > 0);
     let (a, b) = (&diff.old.key_id, &diff.new.key_id);
     let entries = |side: &Side| !matches!(&*side.entries, "none" | "");
     if would_help && a.is_some() && b.is_some() && a != b {

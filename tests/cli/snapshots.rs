@@ -185,6 +185,15 @@ fn two_dumps_are_compared() {
         "diff-two-builds",
         &["diff", "go1.23-b.badmap", "go1.27-b.badmap", "--top", "8"],
     );
+    let two = ["diff", "go1.23-a.badmap", "go1.23-b.badmap"];
+    say(
+        "diff-garbage-map",
+        &[&two[..], &["--map", "0xc000091200"]].concat(),
+    );
+    say(
+        "diff-only-none",
+        &[&two[..], &["--only", "broke,healed"]].concat(),
+    );
     say("diff-no-core", &["diff", "go1.23-b.badmap", "no"]);
     say("diff-no-binary", &["diff", "go1.23-a", "go1.23-b.badmap"]);
 }

@@ -1,22 +1,25 @@
 //! Tests of `compare`: one map in two states, and the words for it.
 
 use super::*;
+use crate::diff::samples;
 use crate::diff::samples::map;
-use crate::diff::samples::reseeded;
 use crate::diff::samples::swiss;
 use crate::survey::detail::ContentDigest;
 
 const HERE: Basis = Basis {
     same_process: true,
     contents: true,
+    owners: true,
 };
 const THERE: Basis = Basis {
     same_process: false,
     contents: true,
+    owners: false,
 };
 const BLIND: Basis = Basis {
     same_process: true,
     contents: false,
+    owners: true,
 };
 
 fn one() -> SideMap {
@@ -158,15 +161,15 @@ fn a_count_that_lies_is_told_from_entries_that_came() {
 
 #[test]
 fn pointers_and_seeds_mean_nothing_in_another_process() {
-    let mut moved = reseeded(one());
+    let mut moved = samples::reseeded(one());
     let h = hmap(&mut moved);
     (h.buckets, h.extra) = (Addr(0x1000), Addr(0x2000));
     assert_eq!(names(&one(), &moved, HERE), ["hash0", "buckets", "extra"]);
     assert_eq!(words(&one(), &moved, HERE), ["changed"]);
     assert_eq!(words(&one(), &moved, THERE), ["same"]);
     let s = swiss(1, "map[string]int", "main.a");
-    assert_eq!(names(&s, &reseeded(s.clone()), HERE), ["seed"]);
-    assert_eq!(words(&s, &reseeded(s.clone()), THERE), ["same"]);
+    assert_eq!(names(&s, &samples::reseeded(s.clone()), HERE), ["seed"]);
+    assert_eq!(words(&s, &samples::reseeded(s.clone()), THERE), ["same"]);
 }
 
 #[test]
@@ -193,6 +196,58 @@ fn bits_of_iterators_are_a_change_with_its_field() {
         ["extra.overflow", "len(extra.overflow)"]
     );
     assert_eq!(names(&a, &b, THERE), ["len(extra.overflow)"]);
+}
+
+#[test]
+fn another_owner_is_a_change() {
+    let other = changed(|m| m.owner = "main.b".into());
+    assert_eq!(words(&one(), &other, HERE), ["changed"]);
+    let before = one();
+    let said = fields(&before, &other, HERE);
+    let text = |v: Value<'_>| v.to_string();
+    assert_eq!(said.len(), 1);
+    assert!(
+        said.iter()
+            .all(|f| (f.name, text(f.old), text(f.new))
+                == ("owner", "main.a".into(), "main.b".into()))
+    );
+    let blind = Basis {
+        owners: false,
+        ..HERE
+    };
+    assert_eq!(words(&one(), &other, blind), ["same"]);
+    for owner in ["", "main.f(goroutine 3).m"] {
+        let hidden = changed(|m| m.owner = owner.into());
+        assert_eq!(words(&one(), &hidden, HERE), ["same"]);
+        assert_eq!(words(&hidden, &one(), HERE), ["same"]);
+    }
+    let grown = changed(|m| (m.bytes, m.owner) = (512, "main.b".into()));
+    assert_eq!(words(&one(), &grown, HERE), ["grew"]);
+    assert_eq!(names(&one(), &grown, HERE), ["bytes", "owner"]);
+}
+
+#[test]
+fn storage_that_moved_with_its_header_is_no_change() {
+    let mut moved = one();
+    moved.addr = Addr(9);
+    hmap(&mut moved).buckets = Addr(0x4000);
+    assert_eq!(words(&one(), &moved, HERE), ["same"]);
+    assert_eq!(names(&one(), &moved, HERE), ["buckets"]);
+    hmap(&mut moved).flags = Hmap::ITERATOR;
+    assert_eq!(words(&one(), &moved, HERE), ["changed"]);
+}
+
+#[test]
+fn another_seed_is_explained_by_a_clear_alone() {
+    let s = swiss(1, "map[string]int", "main.a");
+    assert!(!reseeded(&s, &s));
+    let mut other = samples::reseeded(s.clone());
+    assert!(reseeded(&s, &other));
+    if let Header::Swiss(h) = &mut other.header {
+        h.clear_seq = 1;
+    }
+    assert!(!reseeded(&s, &other) && reseeded(&other, &s));
+    assert!(reseeded(&one(), &samples::reseeded(one())));
 }
 
 #[test]

@@ -126,3 +126,36 @@ fn texts_come_in_a_second_pass_and_only_those_that_are_wanted() {
             .is_some_and(|t| t.len() < MAX_TEXT + 4)
     );
 }
+
+#[test]
+fn texts_find_their_row_among_many_and_among_equals() {
+    // Rows that were looked for one by one would take minutes.
+    const MANY: u64 = 200_000;
+    // Every fourth key is one and the same, as NaN is, with one elem or another.
+    let key = |i: u64| if i.is_multiple_of(4) { 0 } else { i };
+    let old: Vec<Item> = (0..MANY).map(|i| (key(i), Some(i % 8))).collect();
+    let new: Vec<Item> = (0..MANY).map(|i| (key(i), Some(i % 8 + 8))).collect();
+    let mut d = diff(usize::MAX, &old, &new);
+    assert_eq!(counts(&d), [0, 0, MANY, 0, 0]);
+    for (which, items) in [(Which::Old, &old), (Which::New, &new)] {
+        for (i, (k, e)) in items.iter().enumerate() {
+            let text = i.to_string();
+            let told = Entry {
+                place: &text,
+                elem_text: Some(&text),
+                ..entry(*k, *e)
+            };
+            assert!(d.wants(Some(*k)));
+            d.feed(which, &told);
+            d.feed(which, &entry(*k, Some(99))); // of no row
+        }
+    }
+    let all = |text: fn(&EntryRow) -> &Option<String>| {
+        let texts = d.listed.iter().filter_map(|r| text(r).clone());
+        texts.collect::<std::collections::HashSet<_>>().len()
+    };
+    let many = usize::try_from(MANY).unwrap_or(0);
+    assert_eq!((all(|r| &r.old_text), all(|r| &r.new_text)), (many, many));
+    d.sort_by_text();
+    d.feed(Which::New, &entry(1, Some(9)));
+}

@@ -10,12 +10,14 @@ use crate::diff::pair::Work;
 use crate::diff::pair::at;
 use crate::diff::pair::indices;
 use crate::diff::pair::is_garbage;
+use crate::diff::pair::on_stack;
 use crate::diff::pair::seed;
 use crate::diff::side::SideMap;
 use crate::find::fold_path::fold_path;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::collections::HashSet;
 
 /// Indices of maps, in order of address and type.
 fn by_place(maps: &[SideMap]) -> Vec<u32> {
@@ -49,6 +51,7 @@ impl<'w> Work<'w> {
                 Ordering::Equal => self.meet(o.next(), n.next()),
             }
         }
+        self.pair_moved();
         self.mark_reused();
         self.mark_replaced();
     }
@@ -59,12 +62,11 @@ impl<'w> Work<'w> {
             .and_then(|i| at(self.old, i))
             .zip(new.and_then(|i| at(self.new, i)));
         let Some((a, b)) = maps else { return };
-        let same_owner = || {
-            !a.owner.is_empty() && fold_path(&a.owner, self.fold) == fold_path(&b.owner, self.fold)
-        };
         let how = match (seed(a), seed(b)) {
             (Some(x), Some(y)) if x == y => Some(How::Address),
-            _ if same_owner() => Some(How::AddressOwner),
+            // A place on a stack is used again and again, by one function for the same variable.
+            (Some(_), Some(_)) if on_stack(&a.owner) || on_stack(&b.owner) => None,
+            _ if self.same_owner(a, b) => Some(How::AddressOwner),
             (Some(_), Some(_)) => None,
             // A sync.Map has no seed, nor has what could not be read: the type must do unless owners differ. What was
             // garbage may have been freed, and its memory hold another by now.
@@ -94,6 +96,76 @@ impl<'w> Work<'w> {
                 ..Pair::default()
             }),
         }
+    }
+
+    /// Pairs maps whose headers moved, as those on stacks do when a stack grows: what went and what came with one type
+    /// and seed, which no other map of either side has. Maps on the heap do not move; of them one owner path must lead
+    /// to both.
+    fn pair_moved(&mut self) {
+        type Key<'m> = (&'m str, u64);
+        let key =
+            |m: &'w SideMap| -> Option<Key<'w>> { Some((&*m.ty, seed(m).filter(|s| *s != 0)?)) };
+        let mut found: HashMap<Key<'w>, Sole> = HashMap::new();
+        for (i, p) in self.out.pairs.iter().enumerate() {
+            let (maps, index) = match (p.old, p.new) {
+                (Some(i), None) if !p.now_garbage => (self.old, i),
+                (None, Some(i)) => (self.new, i),
+                _ => continue,
+            };
+            if let Some(key) = at(maps, index).and_then(key) {
+                let sole = found.entry(key).or_default();
+                let one = if p.old.is_some() {
+                    &mut sole.old
+                } else {
+                    &mut sole.new
+                };
+                one.add(i);
+            }
+        }
+        found.retain(|_, s| matches!((s.old, s.new), (One::Only(_), One::Only(_))));
+        if found.is_empty() {
+            return;
+        }
+        let mut all: HashMap<Key<'w>, Sole> = HashMap::new();
+        for (is_old, maps) in [(true, self.old), (false, self.new)] {
+            for (i, m) in maps.iter().enumerate().filter(|(_, m)| !is_garbage(m)) {
+                if let Some(key) = key(m).filter(|k| found.contains_key(k)) {
+                    let sole = all.entry(key).or_default();
+                    if is_old { &mut sole.old } else { &mut sole.new }.add(i);
+                }
+            }
+        }
+        let mut gone = HashSet::new();
+        for (key, sole) in found {
+            let Some((One::Only(o), One::Only(n))) = all.get(&key).map(|s| (s.old, s.new)) else {
+                continue;
+            };
+            let (Some(a), Some(b)) = (self.old.get(o), self.new.get(n)) else {
+                continue;
+            };
+            let stack = on_stack(&a.owner) || on_stack(&b.owner);
+            if !stack && !self.same_owner(a, b) {
+                continue;
+            }
+            let (One::Only(went), One::Only(came)) = (sole.old, sole.new) else {
+                continue;
+            };
+            if let Some(p) = self.out.pairs.get_mut(went) {
+                (p.new, p.how) = (u32::try_from(n).ok(), Some(How::Seed));
+                p.keys_ignored = !stack && a.owner != b.owner;
+                gone.insert(came);
+            }
+        }
+        let mut i = 0usize;
+        self.out.pairs.retain(|_| {
+            let stays = !gone.contains(&i);
+            i = i.saturating_add(1);
+            stays
+        });
+    }
+
+    fn same_owner(&self, a: &SideMap, b: &SideMap) -> bool {
+        !a.owner.is_empty() && fold_path(&a.owner, self.fold) == fold_path(&b.owner, self.fold)
     }
 
     /// Marks maps whose header's memory holds another map on the other side. Pairs are in order of address.

@@ -122,9 +122,9 @@ impl<'w> Work<'w> {
             let Some(ty) = olds.first().or(news.first()).map(|m| Arc::clone(&m.ty)) else {
                 continue;
             };
-            let sums = |maps: &[&SideMap]| {
+            let sums = |maps: &[&SideMap], kind| {
                 let mut sums = Sums::default();
-                maps.iter().for_each(|m| sums.add(m));
+                maps.iter().for_each(|m| sums.add(m, kind));
                 sums
             };
             self.out.ambiguous.push(Ambiguous {
@@ -134,8 +134,8 @@ impl<'w> Work<'w> {
                     owner.into_owned()
                 },
                 ty,
-                old: sums(&olds),
-                new: sums(&news),
+                old: sums(&olds, self.kinds.0),
+                new: sums(&news, self.kinds.1),
             });
         }
         // A hash map has no order; what is shown has one.

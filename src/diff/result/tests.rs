@@ -6,6 +6,7 @@ use super::*;
 use crate::diff::samples::garbage;
 use crate::diff::samples::map;
 use crate::diff::samples::other_run;
+use crate::diff::samples::reseeded;
 use crate::diff::samples::side;
 
 const TY: &str = "map[string]int";
@@ -90,10 +91,35 @@ fn rows_stand_in_the_order_of_what_matters() {
     assert_eq!(d.exit.code(), 1);
     let rows: Vec<Row<'_>> = d.rows().collect();
     assert_eq!(rows[0].broke, ["MAP-COUNT"]);
-    assert_eq!(rows[1].delta.bytes, 250);
-    assert_eq!((rows[3].delta.bytes, rows[3].delta.len), (-700, -4));
+    assert_eq!(rows[1].delta.bytes, Some(250));
+    assert_eq!((rows[3].delta.bytes, rows[3].delta.len), (Some(-700), -4));
     assert_eq!((rows[4].contents, rows[4].how), (None, None));
     assert_eq!(rows[6].contents, Some(Contents::Unknown));
+}
+
+#[test]
+fn rows_whose_bytes_are_not_known_stand_before_those_that_lost() {
+    let sync = |addr, len| SideMap {
+        kind: "syncmap",
+        header: crate::survey::detail::Header::None,
+        ..sized(addr, "main.sync", 0, len)
+    };
+    let (mut old, mut new) = fates();
+    old.maps.extend([sync(10, 5), sync(11, 5), sync(12, 900)]);
+    new.maps.extend([sync(10, 7), sync(11, 90), sync(12, 1)]);
+    let d = diff(&old, &new, &Options::default());
+    assert_eq!(addrs(&d), [6, 8, 3, 11, 10, 12, 4, 5, 2, 7]);
+    let unknown = d.rows().filter(|r| r.delta.bytes.is_none());
+    assert_eq!(unknown.count(), 3);
+    assert_eq!(d.old_totals.live.entries, 35);
+    (old.process.maps, new.process.maps) = ("swiss", "swiss");
+    let d = diff(&old, &new, &Options::default());
+    assert_eq!(d.old_totals.live.entries, 35 + 910);
+    let group = d.by_owner.iter().find(|g| g.name == "main.sync");
+    assert_eq!(
+        group.map(|g| (g.old.entries, g.new.entries)),
+        Some((910, 98))
+    );
 }
 
 #[test]
@@ -217,6 +243,27 @@ fn rows_name_who_took_their_place_and_what_else_is_known() {
 }
 
 #[test]
+fn rows_say_how_a_map_that_moved_or_has_another_seed_was_known() {
+    let stack = "main.f(goroutine 1).m";
+    let mut moved = map(2, TY, stack);
+    moved.addr = Addr(9);
+    let heap = map(1, TY, "main.a");
+    let old = side(vec![heap.clone(), map(2, TY, stack)]);
+    let new = side(vec![reseeded(heap), moved]);
+    let options = Options {
+        only: Change::ALL.to_vec(),
+        ..Options::default()
+    };
+    let d = diff(&old, &new, &options);
+    let notes: Vec<String> = d.rows().flat_map(|r| r.notes).collect();
+    assert_eq!(notes.len(), 2);
+    assert!(notes[0].starts_with("its seed is another: it was emptied"));
+    assert!(notes[1].starts_with("its header is at another address"));
+    let words: Vec<&str> = d.rows().map(|r| r.changes.primary().as_str()).collect();
+    assert_eq!(words, ["changed", "same"]);
+}
+
+#[test]
 fn entries_are_wanted_where_they_may_differ() {
     let (old, mut new) = fates();
     new.maps[2].digest = None;
@@ -283,10 +330,11 @@ fn a_map_that_was_asked_for_is_found_or_not() {
             ..Options::default()
         };
         let d = diff(&old, &new, &options);
-        (d.map_found, d.exit.code())
+        let kind = (d.map_found, d.map_is_garbage, d.map_in_group);
+        (kind, d.exit.code())
     };
-    assert_eq!(found(1), (true, 3));
-    assert_eq!(found(5), (true, 3));
-    assert_eq!(found(2), (false, 3));
-    assert_eq!(found(9), (false, 3));
+    assert_eq!(found(1), ((true, false, true), 3));
+    assert_eq!(found(5), ((true, false, true), 3));
+    assert_eq!(found(2), ((false, true, false), 3));
+    assert_eq!(found(9), ((false, false, false), 3));
 }

@@ -152,7 +152,7 @@ struct MapOut<'a> {
     kind: &'a str,
     len: Option<i64>,
     capacity: Option<u64>,
-    bytes: u64,
+    bytes: Option<u64>,
     waste: u64,
     tombstones: u64,
     verdict: Option<&'a str>,
@@ -167,7 +167,7 @@ impl<'a> MapOut<'a> {
             kind: m.kind,
             len: m.len,
             capacity: m.capacity,
-            bytes: m.bytes,
+            bytes: m.known_bytes(),
             waste: m.waste,
             tombstones: m.marks.deleted,
             verdict: m.verdict.map(|v| v.as_str()),
@@ -178,7 +178,7 @@ impl<'a> MapOut<'a> {
 #[derive(Serialize)]
 struct DeltaOut {
     len: i64,
-    bytes: i64,
+    bytes: Option<i64>,
     waste: i64,
     tombstones: i64,
 }
@@ -195,31 +195,31 @@ impl DeltaOut {
 }
 
 /// A field's value: counts as integers, bits and addresses in hex.
-struct ValueOut(Value);
+struct ValueOut<'a>(Value<'a>);
 
-impl Serialize for ValueOut {
+impl Serialize for ValueOut<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Value::Number(n) => serializer.serialize_u64(n),
             Value::Signed(n) => serializer.serialize_i64(n),
             Value::Hex(n) => serializer.collect_str(&format_args!("{n:#x}")),
             Value::Pointer(a) => serializer.collect_str(&a),
-            Value::Word(w) => serializer.serialize_str(w),
+            Value::Word(w) | Value::Text(w) => serializer.serialize_str(w),
             Value::None => serializer.serialize_none(),
         }
     }
 }
 
 #[derive(Serialize)]
-struct OldNew {
-    old: ValueOut,
-    new: ValueOut,
+struct OldNew<'a> {
+    old: ValueOut<'a>,
+    new: ValueOut<'a>,
 }
 
 /// Fields by name, in order.
-struct FieldsOut(Vec<Field>);
+struct FieldsOut<'a>(Vec<Field<'a>>);
 
-impl Serialize for FieldsOut {
+impl Serialize for FieldsOut<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|f| {
             let both = OldNew {
@@ -291,7 +291,7 @@ struct RowOut<'a> {
     old: Option<MapOut<'a>>,
     new: Option<MapOut<'a>>,
     delta: DeltaOut,
-    fields: FieldsOut,
+    fields: FieldsOut<'a>,
     rules: RulesOut,
     #[serde(skip_serializing_if = "Option::is_none")]
     replaced_by: Option<String>,

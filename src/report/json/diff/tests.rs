@@ -42,6 +42,19 @@ fn two_processes_have_groups_that_are_not_taken_apart() {
 }
 
 #[test]
+fn bytes_of_a_sync_map_are_null() {
+    let sync = |len| crate::diff::side::SideMap {
+        kind: "syncmap",
+        len: Some(len),
+        bytes: 0,
+        ..samples::map(1, "sync.Map", "main.s")
+    };
+    let (old, new) = (samples::side(vec![sync(1)]), samples::side(vec![sync(2)]));
+    let line = json(|out| write_diff_lines(out, &diff(&old, &new, &Options::default())));
+    assert_eq!(line.matches("\"bytes\":null").count(), 3, "{line}");
+}
+
+#[test]
 fn lines_have_one_map_each_and_say_when_builds_are_in_doubt() {
     let (old, new) = samples::story();
     assert_snapshot!(json(|out| write_diff_lines(
