@@ -110,6 +110,12 @@ pub fn is_garbage(map: &SideMap) -> bool {
     map.reachable == "garbage"
 }
 
+/// Whether an owner path is a word of a frame that no variable has, and nothing behind it: `main.f(goroutine 7).frame[-0x40]`.
+pub(crate) fn is_nameless(owner: &str) -> bool {
+    let word = owner.split_once(").frame[").map(|(_, word)| word);
+    on_stack(owner) && word.is_some_and(|w| w.find(']') == w.len().checked_sub(1))
+}
+
 /// Whether the way to a map begins on a goroutine's stack, where the map itself may lie too.
 pub fn on_stack(owner: &str) -> bool {
     owner.contains("(goroutine ")

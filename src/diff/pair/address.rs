@@ -10,6 +10,7 @@ use crate::diff::pair::Work;
 use crate::diff::pair::at;
 use crate::diff::pair::indices;
 use crate::diff::pair::is_garbage;
+use crate::diff::pair::is_nameless;
 use crate::diff::pair::on_stack;
 use crate::diff::pair::seed;
 use crate::diff::side::SideMap;
@@ -64,8 +65,8 @@ impl<'w> Work<'w> {
         let Some((a, b)) = maps else { return };
         let how = match (seed(a), seed(b)) {
             (Some(x), Some(y)) if x == y => Some(How::Address),
-            // A place on a stack is used again and again, by one function for the same variable.
-            (Some(_), Some(_)) if on_stack(&a.owner) || on_stack(&b.owner) => None,
+            // A word of a frame without a name is used for one thing after the other.
+            (Some(_), Some(_)) if is_nameless(&a.owner) || is_nameless(&b.owner) => None,
             _ if self.same_owner(a, b) => Some(How::AddressOwner),
             (Some(_), Some(_)) => None,
             // A sync.Map has no seed, nor has what could not be read: the type must do unless owners differ. What was

@@ -108,15 +108,23 @@ fn a_map_that_moved_with_its_stack_is_known_by_its_seed() {
 }
 
 #[test]
-fn a_place_on_a_stack_with_another_seed_is_another_map() {
-    let a = swiss(1, TY, "main.f(goroutine 1).m");
-    let p = here(vec![a.clone()], vec![reseeded(a.clone())]);
+fn a_nameless_word_of_a_stack_with_another_seed_is_another_map() {
+    let word = swiss(1, TY, "main.f(goroutine 1).frame[-0x40]");
+    let p = here(vec![word.clone()], vec![reseeded(word.clone())]);
     assert_eq!(said(&p), [WENT, CAME]);
     assert!(p.pairs.iter().all(|p| p.reused && p.replaced == Some(0)));
-    assert_eq!(
-        said(&here(vec![a.clone()], vec![a])),
-        [both(0, 0, How::Address)]
-    );
+    let same = here(vec![word.clone()], vec![word]);
+    assert_eq!(said(&same), [both(0, 0, How::Address)]);
+    // A variable holds a map on the heap as well, which may have been cleared.
+    for owner in [
+        "main.f(goroutine 1).m",
+        "main.f(goroutine 1).frame[-0x40].m",
+        "main.f(goroutine 1).x[3]",
+    ] {
+        let m = swiss(1, TY, owner);
+        let p = here(vec![m.clone()], vec![reseeded(m)]);
+        assert_eq!(said(&p), [both(0, 0, How::AddressOwner)]);
+    }
 }
 
 #[test]
