@@ -21,6 +21,7 @@ mod snapshots {
     pub mod damaged;
     pub mod equal;
     pub mod forged;
+    pub mod former;
     pub mod keys;
 }
 

@@ -35,6 +35,10 @@ use std::path::PathBuf;
 
 /// Maps that text lists unless told otherwise.
 const ROWS: usize = 40;
+/// Keys of each change that are listed for a map.
+const KEYS: usize = 10;
+/// In text that has only their digests.
+const DIGESTS: usize = 3;
 
 /// Say what happened to every map between two dumps
 ///
@@ -113,14 +117,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", help_heading = "Selection")]
     top: Option<usize>,
 
-    /// Keys to list for each map, of those added, of those removed, and so on
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 10,
-        help_heading = "Selection"
-    )]
-    keys: usize,
+    /// Keys to list for each map, of those added, of those removed, and so on [default: 10; 3 in text that has only
+    /// digests of them]
+    #[arg(long, value_name = "N", help_heading = "Selection")]
+    keys: Option<usize>,
 
     /// Form of the result
     #[arg(long, value_enum, default_value_t = DiffFormat::Text, value_name = "FORMAT", help_heading = "Output")]
@@ -229,7 +229,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         .into());
     }
     bar.phase("comparing entries", None);
-    let entries = compare_entries(&diff, (&old_file, &new_file), args.keys)?;
+    let digests = [&old, &new].iter().any(|side| side.entries != "clear");
+    let keys = args.keys.unwrap_or(match short && digests {
+        true => DIGESTS,
+        false => KEYS,
+    });
+    let entries = compare_entries(&diff, (&old_file, &new_file), keys)?;
     diff.entries = entries;
     drop(bar);
     write_out(|out| match args.format {
