@@ -43,8 +43,10 @@ use std::io;
 
 /// Maps that are worked on at once.
 const AT_ONCE: usize = 2048;
+/// Bytes that are collected before they are written, of a map that is worked on alone.
+const BUFFER: usize = 1 << 16;
 /// Bytes of a map beyond which it is worked on alone, where its entries are wanted.
-const LARGE: u32 = 1 << 10; // KiB
+const LARGE: u32 = 1 << 10; // in KiB
 
 /// A process all of whose maps are found.
 pub struct Inspection<'i, 's, 'a> {
@@ -230,7 +232,10 @@ impl<'a> Inspection<'_, '_, 'a> {
             };
             self.with_map(*which, |mut map| {
                 map.row.causes = causes;
-                render(&map, out)
+                let mut buffer = io::BufWriter::with_capacity(BUFFER, &mut *out);
+                render(&map, &mut buffer)?;
+                let rest = buffer.into_inner().map_err(io::IntoInnerError::into_error);
+                rest.map(|_| ())
             })?;
         }
         Ok(())

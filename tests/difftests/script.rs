@@ -117,8 +117,13 @@ fn entries(row: &Value, truth: &Row, portable: bool) -> Vec<String> {
     hold("removed", n("removed"), truth.removed_n);
     if portable {
         hold("changed", n("changed"), truth.changed_n.unwrap_or(0));
+        hold("unknown", n("unknown"), 0);
+    } else {
+        // Elems made of addresses: of those that are in both, nobody can say anything.
+        hold("changed", n("changed"), 0);
+        let both = truth.old_len.saturating_sub(truth.removed_n);
+        hold("unknown", n("unknown"), both);
     }
-    hold("unknown", n("unknown"), 0);
     if are_plain(&truth.r#type) {
         for (word, wanted) in [
             ("added", &truth.added),
