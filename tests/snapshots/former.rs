@@ -3,7 +3,7 @@
 
 use crate::run;
 
-const FORMER: &str = "tests/snapshots/form-1.badmap";
+const FORMER: &str = "corpora/former/form-1.badmap";
 
 #[test]
 fn a_snapshot_of_the_first_form_is_read_and_judged_again() {
