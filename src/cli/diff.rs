@@ -94,9 +94,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", help_heading = "Input")]
     jobs: Option<NonZeroUsize>,
 
-    /// How the entries of cores are compared and shown; a snapshot has what it was written with
-    #[arg(long, value_enum, default_value_t = Values::Digest, value_name = "MODE", help_heading = "Input")]
-    entries: Values,
+    /// How the entries of cores are compared and shown; a snapshot has what it was written with [default: as
+    /// --values]
+    #[arg(long, value_enum, value_name = "MODE", help_heading = "Input")]
+    entries: Option<Values>,
 
     /// Only maps that any of these words is true of; same lists those that do not differ. Chooses what is listed, not the
     /// exit code
@@ -297,7 +298,7 @@ fn open_one(
         digest_key,
     };
     let wish = Wish {
-        entries: args.entries.mode(),
+        entries: args.entries.map_or(args.redaction.mode(), Values::mode),
         key_from_file: args.redaction.has_key_file(),
         ..Wish::default()
     };

@@ -66,7 +66,8 @@ fn what_a_process_keeps_to_itself_is_in_no_output() {
                     let f = ["--format", format];
                     say(&[&["info", b, binary][..], &f].concat());
                     say(&[&["goroutines", b, binary, "--all"][..], &f].concat());
-                    let snap = arg(&files[3]);
+                    // Digests that are in a file are not shown under none: that is refused.
+                    let snap = arg(&files[if values == "none" { 1 } else { 3 }]);
                     let sources: [&[&str]; 2] = [&[b, binary], &[snap]];
                     for source in sources {
                         let run = |command: &[&'static str], more: &[&'static str]| {
@@ -78,16 +79,18 @@ fn what_a_process_keeps_to_itself_is_in_no_output() {
                         say(&run(&["list", "--group-by", "owner"], &[]));
                         for map in ["main.vars.mixedMark", "main.vars.sameBytes"] {
                             say(&run(&["show", "--map", map], &[]));
-                            say(&run(
-                                &["show", "--map", map, "--entries"],
-                                &["--limit", "999"],
-                            ));
+                            if source.len() > 1 || values == "digest" {
+                                say(&run(
+                                    &["show", "--map", map, "--entries"],
+                                    &["--limit", "999"],
+                                ));
+                            }
                         }
                     }
                     let pairs = [
                         (a, b),
                         (arg(&files[0]), arg(&files[1])),
-                        (arg(&files[2]), snap),
+                        (arg(&files[if values == "none" { 0 } else { 2 }]), snap),
                     ];
                     for (old, new) in pairs {
                         let args = ["diff", old, new, "--binary", binary, "--keys", "999", "-v"];
