@@ -17,7 +17,7 @@ use std::path::PathBuf;
 /// Which process.
 #[derive(clap::Args, Debug)]
 pub(super) struct Input {
-    /// Core file; may be compressed (zstd and others, told by content)
+    /// Core file, or a snapshot of one; may be compressed (zstd and others, told by content)
     core: PathBuf,
 
     /// Binary of the process; either order will do
