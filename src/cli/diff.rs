@@ -5,6 +5,7 @@ use crate::base::progress::Progress;
 use crate::cli::fail::UsageError;
 use crate::cli::fail::say;
 use crate::cli::options::Look;
+use crate::cli::options::Opening;
 use crate::cli::options::Redaction;
 use crate::cli::options::Values;
 use crate::cli::output::write_out;
@@ -27,9 +28,7 @@ use crate::snapshot::read::is_snapshot;
 use crate::snapshot::write::Wish;
 use crate::survey::request::Request;
 use crate::survey::request::ValueMode;
-use crate::survey::run::set_jobs;
 use clap::ValueEnum;
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -78,21 +77,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     binary: Option<PathBuf>,
 
-    /// Directory to search for binaries by build ID; may be repeated
-    #[arg(long = "binary-dir", value_name = "DIR", help_heading = "Input")]
-    binary_dirs: Vec<PathBuf>,
-
-    /// Go on although build IDs of core and binary differ; all results are marked
-    #[arg(long, help_heading = "Input")]
-    allow_mismatch: bool,
-
-    /// Where compressed files are unpacked [default: the system's temporary directory]
-    #[arg(long, value_name = "DIR", help_heading = "Input")]
-    tmp_dir: Option<PathBuf>,
-
-    /// Threads to work with [default: one for each processor]
-    #[arg(long, value_name = "N", help_heading = "Input")]
-    jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    opening: Opening,
 
     /// How the entries of cores are compared and shown; a snapshot has what it was written with [default: as
     /// --values]
@@ -285,17 +271,12 @@ fn open_one(
     if is_snapshot(path) {
         return Ok(Dump::Snapshot(path.to_path_buf()));
     }
-    if let Some(n) = args.jobs {
-        set_jobs(n.get());
-    }
+    let files = vec![path.to_path_buf()];
     let request = Request {
-        files: vec![path.to_path_buf()],
-        binary: args.binary.clone(),
-        binary_dirs: args.binary_dirs.clone(),
-        allow_mismatch: args.allow_mismatch,
-        tmp_dir: args.tmp_dir.clone().unwrap_or_else(std::env::temp_dir),
-        values: args.redaction.mode(),
         digest_key,
+        ..args
+            .opening
+            .request(files, args.binary.clone(), args.redaction.mode())
     };
     let wish = Wish {
         entries: args.entries.map_or(args.redaction.mode(), Values::mode),

@@ -36,6 +36,13 @@ pub(super) struct Input {
     )]
     binary_file: Option<PathBuf>,
 
+    #[command(flatten)]
+    opening: Opening,
+}
+
+/// How cores and binaries are opened.
+#[derive(clap::Args, Debug)]
+pub(super) struct Opening {
     /// Directory to search for the binary by its build ID; may be repeated
     #[arg(long = "binary-dir", value_name = "DIR", help_heading = "Input")]
     binary_dirs: Vec<PathBuf>,
@@ -64,14 +71,27 @@ impl Input {
 
     /// The request; also sets the number of threads.
     pub(super) fn request(&self, values: ValueMode) -> Request {
+        let mut files = vec![self.core.clone()];
+        files.extend(self.binary.clone());
+        self.opening
+            .request(files, self.binary_file.clone(), values)
+    }
+}
+
+impl Opening {
+    /// The request for these files; also sets the number of threads.
+    pub(super) fn request(
+        &self,
+        files: Vec<PathBuf>,
+        binary: Option<PathBuf>,
+        values: ValueMode,
+    ) -> Request {
         if let Some(n) = self.jobs {
             set_jobs(n.get());
         }
-        let mut files = vec![self.core.clone()];
-        files.extend(self.binary.clone());
         Request {
             files,
-            binary: self.binary_file.clone(),
+            binary,
             binary_dirs: self.binary_dirs.clone(),
             allow_mismatch: self.allow_mismatch,
             tmp_dir: self.tmp_dir.clone().unwrap_or_else(std::env::temp_dir),

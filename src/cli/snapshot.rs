@@ -133,6 +133,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     if !quiet {
         say(&summary(&written, &args.output, to_stdout));
     }
+    if !quiet && gaps > 0 {
+        say("badmap: not all of the process could be read: maps or parts of them may be missing\n");
+    }
     Ok(read_exit(gaps, 0).code())
 }
 
