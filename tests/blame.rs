@@ -73,6 +73,7 @@ fn request(files: &CoreFiles) -> Request {
         tmp_dir: std::env::temp_dir(),
         values: ValueMode::Digest,
         digest_key: None,
+        index: None,
     }
 }
 

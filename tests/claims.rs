@@ -619,6 +619,7 @@ fn request(core: PathBuf, binary: PathBuf) -> Request {
         tmp_dir: std::env::temp_dir(),
         values: ValueMode::None,
         digest_key: None,
+        index: None,
     }
 }
 

@@ -92,6 +92,7 @@ fn request(files: &CoreFiles) -> Request {
         tmp_dir: std::env::temp_dir(),
         values: ValueMode::None,
         digest_key: None,
+        index: None,
     }
 }
 

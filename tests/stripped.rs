@@ -64,6 +64,7 @@ fn request(core: &Path, binary: &Path) -> Request {
         tmp_dir: std::env::temp_dir(),
         values: ValueMode::None,
         digest_key: None,
+        index: None,
     }
 }
 

@@ -110,6 +110,7 @@ fn core_against(files: &CoreFiles, text: &str) -> Outcome {
         tmp_dir: std::env::temp_dir(),
         values: ValueMode::None,
         digest_key: None,
+        index: None,
     };
     let list = goroutines(&req, None, &Silent).unwrap();
     let (traces, odd) = traces(text);

@@ -97,6 +97,7 @@ impl Opening {
             tmp_dir: self.tmp_dir.clone().unwrap_or_else(std::env::temp_dir),
             values,
             digest_key: None,
+            index: None,
         }
     }
 }

@@ -128,6 +128,7 @@ impl<'a> Process<'a> {
                 .unwrap_or(Match::Unverified),
             core_build_id: some(self.build_id),
             binary_build_id: some(self.binary_build_id),
+            identity: None,
             pid: self.pid,
             command: some(self.command),
             how_dumped: known(self.how_dumped.as_deref().unwrap_or("unknown")),

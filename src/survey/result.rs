@@ -45,6 +45,9 @@ pub struct ProcessInfo {
     pub core_build_id: Option<String>,
     /// Build ID of the binary, of the same kind.
     pub binary_build_id: Option<String>,
+    /// What names the process, in all dumps of it, and says nothing of it; `None` where its random bytes cannot be
+    /// read, and of a snapshot.
+    pub identity: Option<String>,
     /// Process id.
     pub pid: Option<u32>,
     /// Command name of the process, which may be a thread's; only where values are shown in clear.

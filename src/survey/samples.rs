@@ -229,6 +229,7 @@ pub(crate) fn process() -> ProcessInfo {
         matched: Match::Yes,
         core_build_id: Some("5f3a0c9d".into()),
         binary_build_id: Some("5f3a0c9d".into()),
+        identity: None,
         pid: Some(4711),
         command: Some("sessiond".into()),
         how_dumped: "kernel",

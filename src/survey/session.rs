@@ -40,6 +40,7 @@ use crate::survey::inputs::Identity;
 use crate::survey::inputs::Pairing;
 use crate::survey::inputs::find_binary;
 use crate::survey::inputs::open_given;
+use crate::survey::redact::process_identity;
 use crate::survey::request::Request;
 use crate::survey::request::ValueMode;
 use crate::survey::result::BinaryFrom;
@@ -215,6 +216,11 @@ pub fn with_session<R>(
     if req.values != ValueMode::Clear {
         process.command = None; // the name of a thread, which programs may choose
     }
+    let values = Values {
+        program,
+        meta: &meta,
+    };
+    process.identity = process_identity(&values, &identity.notes);
     let session = Session {
         reader: MapReader {
             program,
@@ -224,10 +230,7 @@ pub fn with_session<R>(
             hashers: &hashers,
         },
         modules: &modules,
-        values: Values {
-            program,
-            meta: &meta,
-        },
+        values,
         identity: &identity,
         threads: &threads,
         tables: &tables,
@@ -368,6 +371,7 @@ fn describe(
         matched: files.pairing.matched,
         core_build_id: files.pairing.core.clone(),
         binary_build_id: files.pairing.binary.clone(),
+        identity: None,
         pid: notes.pid,
         command: notes.command.clone(),
         how_dumped: notes.how_dumped,

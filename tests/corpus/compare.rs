@@ -106,6 +106,7 @@ pub fn request(files: &CoreFiles) -> Request {
         tmp_dir: std::env::temp_dir(),
         values: ValueMode::Clear,
         digest_key: None,
+        index: None,
     }
 }
 

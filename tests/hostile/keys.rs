@@ -51,6 +51,7 @@ impl Victim {
             tmp_dir: std::env::temp_dir(),
             values: ValueMode::None,
             digest_key: None,
+            index: None,
         };
         with_session(&request, &Silent, |s| Ok(question(s))).unwrap_or_else(|e| panic!("{e}"))
     }
