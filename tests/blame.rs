@@ -20,6 +20,7 @@
 mod files;
 
 use badmap::base::progress::Silent;
+use badmap::file::scratch::Scratch;
 use badmap::survey::ending::Blame;
 use badmap::survey::ending::CrashInfo;
 use badmap::survey::ending::CrashKind;
@@ -70,7 +71,7 @@ fn request(files: &CoreFiles) -> Request {
         binary: None,
         binary_dirs: Vec::new(),
         allow_mismatch: false,
-        tmp_dir: std::env::temp_dir(),
+        scratch: Scratch::new(std::env::temp_dir(), None),
         values: ValueMode::Digest,
         digest_key: None,
         index: None,

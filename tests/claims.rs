@@ -26,6 +26,7 @@ use badmap::dwarf::sections::DwarfData;
 use badmap::file::binary::Binary;
 use badmap::file::corefile::CoreFile;
 use badmap::file::mmap::MappedFile;
+use badmap::file::scratch::Scratch;
 use badmap::process::memory::Memory;
 use badmap::runtime::claims::CLAIMS;
 use badmap::runtime::claims::Claim;
@@ -306,7 +307,7 @@ fn is_due(claim: &Claim, binary: &BinaryEntry) -> bool {
 
 /// Binds every claim in one binary, without any process.
 fn hold_claims(entry: &BinaryEntry, path: &Path, failures: &mut Vec<String>) {
-    let file = MappedFile::open(path, &std::env::temp_dir(), &Silent).unwrap();
+    let file = MappedFile::open(path, &Scratch::new(std::env::temp_dir(), None), &Silent).unwrap();
     let binary = Binary::parse(file.bytes(), path).unwrap();
     let data = DwarfData::load(&binary).unwrap();
     let index = Arc::new(DwarfIndex::new(&data, binary.abi.ptr_size, path).unwrap());
@@ -437,7 +438,8 @@ fn every_optional_field_exists_in_some_version() {
             .filter(|b| !b.stripped && corpus.dir.join(&b.file).exists())
         {
             let path = corpus.dir.join(&entry.file);
-            let file = MappedFile::open(&path, &std::env::temp_dir(), &Silent).unwrap();
+            let file = MappedFile::open(&path, &Scratch::new(std::env::temp_dir(), None), &Silent)
+                .unwrap();
             let binary = Binary::parse(file.bytes(), &path).unwrap();
             let data = DwarfData::load(&binary).unwrap();
             let index = Arc::new(DwarfIndex::new(&data, binary.abi.ptr_size, &path).unwrap());
@@ -616,7 +618,7 @@ fn request(core: PathBuf, binary: PathBuf) -> Request {
         binary: None,
         binary_dirs: Vec::new(),
         allow_mismatch: false,
-        tmp_dir: std::env::temp_dir(),
+        scratch: Scratch::new(std::env::temp_dir(), None),
         values: ValueMode::None,
         digest_key: None,
         index: None,

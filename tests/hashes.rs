@@ -21,6 +21,7 @@ mod files;
 
 use badmap::base::addr::Addr;
 use badmap::base::progress::Silent;
+use badmap::file::scratch::Scratch;
 use badmap::find::search::find_maps;
 use badmap::hash::hasher::HasherFact;
 use badmap::hash::run::KeyHash;
@@ -89,7 +90,7 @@ fn request(files: &CoreFiles) -> Request {
         binary: None,
         binary_dirs: Vec::new(),
         allow_mismatch: false,
-        tmp_dir: std::env::temp_dir(),
+        scratch: Scratch::new(std::env::temp_dir(), None),
         values: ValueMode::None,
         digest_key: None,
         index: None,

@@ -24,6 +24,7 @@ mod heap {
 }
 
 use badmap::base::progress::Silent;
+use badmap::file::scratch::Scratch;
 use badmap::runtime::sizeclass::KNOWN_SIZES;
 use badmap::runtime::sizeclass::SizeClasses;
 use badmap::survey::request::Request;
@@ -95,7 +96,7 @@ fn request(files: &CoreFiles) -> Request {
         binary: None,
         binary_dirs: Vec::new(),
         allow_mismatch: false,
-        tmp_dir: std::env::temp_dir(),
+        scratch: Scratch::new(std::env::temp_dir(), None),
         values: ValueMode::None,
         digest_key: None,
         index: None,

@@ -20,6 +20,7 @@ mod hostile {
     pub mod headers;
     pub mod inputs;
     pub mod keys;
+    pub mod packed;
     pub mod pairing;
     pub mod run;
     pub mod types;

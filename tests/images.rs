@@ -21,6 +21,7 @@ mod files;
 use badmap::base::progress::Silent;
 use badmap::check::registry::check_map;
 use badmap::check::rule::MapVerdict;
+use badmap::file::scratch::Scratch;
 use badmap::maps::image::EntryRef;
 use badmap::maps::image::MapImage;
 use badmap::schema::safe::write_jsonl;
@@ -44,7 +45,7 @@ fn request(files: &CoreFiles) -> Request {
         binary: None,
         binary_dirs: Vec::new(),
         allow_mismatch: false,
-        tmp_dir: std::env::temp_dir(),
+        scratch: Scratch::new(std::env::temp_dir(), None),
         values: ValueMode::None,
         digest_key: None,
         index: None,

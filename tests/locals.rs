@@ -24,6 +24,7 @@ use badmap::dwarf::sections::DwarfData;
 use badmap::file::binary::Binary;
 use badmap::file::corefile::Machine;
 use badmap::file::mmap::MappedFile;
+use badmap::file::scratch::Scratch;
 use badmap::types::graph::Kind;
 use badmap::types::graph::TypeGraph;
 use serde::Deserialize;
@@ -119,7 +120,8 @@ fn each_file(mut test: impl FnMut(&BinaryEntry, &Path, &[u8])) {
             println!("missing: {}", entry.file);
             continue;
         }
-        let file = MappedFile::open(&path, &std::env::temp_dir(), &Silent).unwrap();
+        let file =
+            MappedFile::open(&path, &Scratch::new(std::env::temp_dir(), None), &Silent).unwrap();
         test(entry, &path, file.bytes());
     }
 }

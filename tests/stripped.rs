@@ -27,6 +27,7 @@ use badmap::dwarf::sections::DwarfData;
 use badmap::file::binary::Binary;
 use badmap::file::corefile::CoreFile;
 use badmap::file::mmap::MappedFile;
+use badmap::file::scratch::Scratch;
 use badmap::process::image::slide;
 use badmap::process::memory::Memory;
 use badmap::process::notes::Notes;
@@ -61,7 +62,7 @@ fn request(core: &Path, binary: &Path) -> Request {
         binary: None,
         binary_dirs: Vec::new(),
         allow_mismatch: false,
-        tmp_dir: std::env::temp_dir(),
+        scratch: Scratch::new(std::env::temp_dir(), None),
         values: ValueMode::None,
         digest_key: None,
         index: None,
@@ -160,8 +161,9 @@ fn variables_found_by_code_are_where_the_dwarf_has_them() {
     each(
         |_, f| f.binary.goarch == "amd64" && !f.binary.stripped,
         |name, files| {
-            let open =
-                |path: &Path| MappedFile::open(path, &std::env::temp_dir(), &Silent).unwrap();
+            let open = |path: &Path| {
+                MappedFile::open(path, &Scratch::new(std::env::temp_dir(), None), &Silent).unwrap()
+            };
             let (core_file, binary_file) = (open(&files.core), open(&files.binary_path));
             let core = CoreFile::parse(core_file.bytes(), core_file.path()).unwrap();
             let binary = Binary::parse(binary_file.bytes(), binary_file.path()).unwrap();

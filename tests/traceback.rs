@@ -24,6 +24,7 @@ mod traceback {
 }
 
 use badmap::base::progress::Silent;
+use badmap::file::scratch::Scratch;
 use badmap::survey::request::Request;
 use badmap::survey::request::ValueMode;
 use badmap::survey::run::goroutines;
@@ -107,7 +108,7 @@ fn core_against(files: &CoreFiles, text: &str) -> Outcome {
         binary: None,
         binary_dirs: Vec::new(),
         allow_mismatch: false,
-        tmp_dir: std::env::temp_dir(),
+        scratch: Scratch::new(std::env::temp_dir(), None),
         values: ValueMode::None,
         digest_key: None,
         index: None,

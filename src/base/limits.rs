@@ -12,6 +12,14 @@ pub const MAX_NOTE_BYTES: u64 = 1 << 30;
 /// Bytes a compressed input may unpack to. A core of the largest machines; holes cost nothing.
 pub const MAX_UNPACKED: u64 = 16 << 40;
 
+/// Memory that unpacking xz may take. The file itself says how much it wants, up to 4 GiB: `xz -9` asks for 65 MiB, and
+/// dictionaries larger than 192 MiB come from nobody but who asked for them by number.
+pub const MAX_XZ_MEMORY: u64 = 256 << 20;
+
+/// Largest window of zstd that is unpacked, as a power of two: 128 MiB, what `zstd` itself accepts without being asked
+/// and what its highest level writes.
+pub const MAX_ZSTD_WINDOW_LOG: u32 = 27;
+
 /// log2 of the bucket count that `makemap` could ever have allocated: 2^48 bytes of address space.
 pub const MAX_B: u8 = 48;
 

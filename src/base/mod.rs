@@ -1,4 +1,4 @@
-//! Words every room shares. This room reads nothing: addresses, byte order, faults and limits.
+//! Words every room shares. This room reads nothing: addresses, byte order, faults, limits and sizes.
 
 pub mod addr;
 pub mod bytes;
@@ -6,3 +6,4 @@ pub mod fault;
 pub mod home;
 pub mod limits;
 pub mod progress;
+pub mod size;

@@ -21,6 +21,7 @@ use crate::diff::result::Options;
 use crate::diff::result::diff;
 use crate::diff::side::Side;
 use crate::file::keyfile::KEY_BYTES;
+use crate::file::scratch::Scratch;
 use crate::report::diff_text;
 use crate::report::json;
 use crate::report::style::count;
@@ -253,12 +254,13 @@ fn open(args: &Args, bar: &Bar) -> anyhow::Result<(Dump, Dump)> {
         true => args.redaction.key(args.look.quiet)?,
         false => None,
     };
-    let old = open_one(args, &args.old, key, bar)?;
+    let scratch = args.opening.scratch();
+    let old = open_one(args, &args.old, key, &scratch, bar)?;
     let of_old = match &old {
         Dump::Core { key, .. } => Some(*key),
         Dump::Snapshot(_) => None,
     };
-    let new = open_one(args, &args.new, key.or(of_old), bar)?;
+    let new = open_one(args, &args.new, key.or(of_old), &scratch, bar)?;
     Ok((old, new))
 }
 
@@ -266,17 +268,17 @@ fn open_one(
     args: &Args,
     path: &Path,
     digest_key: Option<[u8; KEY_BYTES]>,
+    scratch: &Scratch,
     bar: &Bar,
 ) -> anyhow::Result<Dump> {
     if is_snapshot(path) {
         return Ok(Dump::Snapshot(path.to_path_buf()));
     }
     let files = vec![path.to_path_buf()];
+    let (binary, values) = (args.binary.clone(), args.redaction.mode());
     let request = Request {
         digest_key,
-        ..args
-            .opening
-            .request(files, args.binary.clone(), args.redaction.mode())
+        ..args.opening.request(files, binary, values, scratch)
     };
     let wish = Wish {
         entries: args.entries.map_or(args.redaction.mode(), Values::mode),

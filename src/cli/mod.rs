@@ -16,6 +16,7 @@ mod select;
 mod show;
 mod snapshot;
 mod source;
+mod units;
 
 use crate::cli::fail::report_failure;
 use crate::cli::fail::report_usage;

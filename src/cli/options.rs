@@ -3,8 +3,11 @@
 
 use crate::cli::fail::say;
 use crate::cli::output::colored;
+use crate::cli::units::parse_size;
 use crate::file::keyfile::KEY_BYTES;
 use crate::file::keyfile::read_or_make;
+use crate::file::scratch::Scratch;
+use crate::file::scratch::half_of_free;
 use crate::report::style::Style;
 use crate::survey::request::Request;
 use crate::survey::request::ValueMode;
@@ -17,10 +20,10 @@ use std::path::PathBuf;
 /// Which process.
 #[derive(clap::Args, Debug)]
 pub(super) struct Input {
-    /// Core file, or a snapshot of one; may be compressed (zstd and others, told by content)
+    /// Core file, plain or compressed (zstd, lz4, gzip or xz, told by content), or a snapshot of one
     core: PathBuf,
 
-    /// Binary of the process; either order will do
+    /// Binary of the process, plain or compressed; either order will do
     ///
     /// Without it, the path in the core file's own notes is tried, then --binary-dir. The build IDs
     /// must match.
@@ -55,6 +58,10 @@ pub(super) struct Opening {
     #[arg(long, value_name = "DIR", help_heading = "Input")]
     tmp_dir: Option<PathBuf>,
 
+    /// Disk space that unpacked files may take, as in 512M or 4G [default: half of what is free there]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "Input")]
+    tmp_limit: Option<u64>,
+
     /// Threads to work with [default: one for each processor]
     #[arg(long, value_name = "N", help_heading = "Input")]
     jobs: Option<NonZeroUsize>,
@@ -73,18 +80,27 @@ impl Input {
     pub(super) fn request(&self, values: ValueMode) -> Request {
         let mut files = vec![self.core.clone()];
         files.extend(self.binary.clone());
+        let scratch = self.opening.scratch();
         self.opening
-            .request(files, self.binary_file.clone(), values)
+            .request(files, self.binary_file.clone(), values, &scratch)
     }
 }
 
 impl Opening {
+    /// The place for unpacked files: one for all that a run opens, so that the cap is for all of them together.
+    pub(super) fn scratch(&self) -> Scratch {
+        let dir = self.tmp_dir.clone().unwrap_or_else(std::env::temp_dir);
+        let limit = self.tmp_limit.or_else(|| half_of_free(&dir));
+        Scratch::new(dir, limit)
+    }
+
     /// The request for these files; also sets the number of threads.
     pub(super) fn request(
         &self,
         files: Vec<PathBuf>,
         binary: Option<PathBuf>,
         values: ValueMode,
+        scratch: &Scratch,
     ) -> Request {
         if let Some(n) = self.jobs {
             set_jobs(n.get());
@@ -94,7 +110,7 @@ impl Opening {
             binary,
             binary_dirs: self.binary_dirs.clone(),
             allow_mismatch: self.allow_mismatch,
-            tmp_dir: self.tmp_dir.clone().unwrap_or_else(std::env::temp_dir),
+            scratch: scratch.clone(),
             values,
             digest_key: None,
             index: None,

@@ -84,10 +84,10 @@ impl Dump {
     ) -> Result<Dump, DumpError> {
         let write = |source| DumpError::Write {
             path: path.to_path_buf(),
-            dir: req.tmp_dir.clone(),
+            dir: req.scratch.dir().to_path_buf(),
             source,
         };
-        let mut out = PackedWriter::temporary(&req.tmp_dir).map_err(write)?;
+        let mut out = PackedWriter::temporary(req.scratch.dir()).map_err(write)?;
         let (written, key) = inspect(req, progress, |all| {
             let written = write_snapshot(all, wish, &mut out, progress);
             (written, all.redactor.key)

@@ -11,6 +11,11 @@ use crate::file::kind::sniff;
 use object::Object;
 use object::ObjectSection;
 use object::ObjectSegment;
+use object::elf::FileHeader32;
+use object::elf::FileHeader64;
+use object::elf::PT_NOTE;
+use object::read::elf::FileHeader;
+use object::read::elf::ProgramHeader;
 use std::borrow::Cow;
 use std::path::Path;
 use std::path::PathBuf;
@@ -199,6 +204,55 @@ pub fn notes(abi: Abi, bytes: &[u8]) -> impl Iterator<Item = (&str, u32, &[u8])>
     })
 }
 
+/// The build IDs of an executable of which only the first bytes are at hand: linkers put its program headers and its notes
+/// there. `None` when not all of its notes lie inside, or none of them is a build ID; then only the whole file can tell.
+pub fn ids_from_start(bytes: &[u8]) -> Option<BuildIds> {
+    if !matches!(sniff(bytes), Kind::Executable | Kind::Shared) {
+        return None;
+    }
+    // EI_CLASS
+    match bytes.get(4)? {
+        1 => ids_in_notes::<FileHeader32<object::Endianness>>(bytes, 4),
+        2 => ids_in_notes::<FileHeader64<object::Endianness>>(bytes, 8),
+        _ => None,
+    }
+}
+
+fn ids_in_notes<H: FileHeader<Endian = object::Endianness>>(
+    bytes: &[u8],
+    ptr_size: u8,
+) -> Option<BuildIds> {
+    let header = H::parse(bytes).ok()?;
+    let order = header.endian().ok()?;
+    let endian = match order {
+        object::Endianness::Little => Endian::Little,
+        object::Endianness::Big => Endian::Big,
+    };
+    let abi = Abi { endian, ptr_size };
+    let mut ids = BuildIds::default();
+    for segment in header.program_headers(order, bytes).ok()? {
+        if segment.p_type(order) != PT_NOTE {
+            continue;
+        }
+        let (offset, size) = segment.file_range(order);
+        let from = usize::try_from(offset).ok()?;
+        let to = from.checked_add(usize::try_from(size).ok()?)?;
+        for (name, kind, content) in notes(abi, bytes.get(from..to)?) {
+            match (name, kind) {
+                ("GNU", NT_GNU_BUILD_ID) => {
+                    ids.gnu.get_or_insert_with(|| content.to_vec());
+                }
+                ("Go", NT_GO_BUILD_ID) => {
+                    ids.go
+                        .get_or_insert_with(|| String::from_utf8_lossy(content).into_owned());
+                }
+                _ => {}
+            }
+        }
+    }
+    (ids != BuildIds::default()).then_some(ids)
+}
+
 fn machine_of(bytes: &[u8], abi: Abi) -> Machine {
     Machine::from_elf(abi.u16(bytes, 18).unwrap_or(0))
 }
@@ -235,7 +289,11 @@ fn varint_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)] // a failed unwrap is a failed test
     use super::*;
+    use crate::base::progress::Silent;
+    use crate::file::mmap::MappedFile;
+    use crate::file::scratch::Scratch;
 
     #[test]
     fn notes_end_at_the_first_that_does_not_fit() {
@@ -248,6 +306,36 @@ mod tests {
         raw.extend([4, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0]);
         let got: Vec<_> = notes(Abi::AMD64, &raw).collect();
         assert_eq!(got, [("Go", 4, b"abcde".as_slice())]);
+    }
+
+    #[test]
+    fn the_start_of_an_executable_gives_the_ids_that_all_of_it_gives() {
+        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/corpora/golden/bin");
+        let Ok(entries) = std::fs::read_dir(dir) else {
+            return;
+        };
+        let scratch = Scratch::new(std::env::temp_dir(), None);
+        let (mut seen, mut with_gnu) = (0, 0);
+        for entry in entries {
+            let path = entry.unwrap().path();
+            let start = MappedFile::peek_start(&path).unwrap();
+            let all = MappedFile::open(&path, &scratch, &Silent).unwrap();
+            let ids = Binary::parse(all.bytes(), &path).unwrap().build_ids;
+            with_gnu += u32::from(ids.gnu.is_some());
+            assert!(ids.go.is_some());
+            assert_eq!(ids_from_start(&start), Some(ids), "{}", path.display());
+            seen += 1;
+            // Where the notes are cut off nothing is known.
+            let cut = start.get(..0x400).unwrap();
+            assert_eq!(ids_from_start(cut), None, "{}", path.display());
+            for n in 0..0x100 {
+                assert_eq!(ids_from_start(start.get(..n).unwrap()), None);
+            }
+        }
+        assert!(
+            seen > 20 && with_gnu > 1,
+            "{seen} binaries, {with_gnu} with both"
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Why a file cannot be used.
 //! In: what a reader stumbled over. Out: one error that names the file, with a hint where one is known.
 
+use crate::base::size::size;
 use crate::file::kind::Kind;
 use std::io;
 use std::path::PathBuf;
@@ -35,7 +36,7 @@ pub enum FileError {
         /// What was wanted.
         wanted: &'static str,
     },
-    /// It is a compression that cannot be unpacked, or its data is damaged.
+    /// Its compressed data is damaged, or wants too much to be unpacked.
     #[error("unpacking {} ({format})", path.display())]
     Unpack {
         /// The file.
@@ -45,6 +46,27 @@ pub enum FileError {
         /// What the unpacker said.
         #[source]
         source: io::Error,
+    },
+    /// It cannot be unpacked where files are unpacked.
+    #[error("unpacking {} into {}", path.display(), dir.display())]
+    Scratch {
+        /// The file.
+        path: PathBuf,
+        /// The directory.
+        dir: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Unpacked it would take more disk than unpacked files may.
+    #[error("unpacking {} into {}: unpacked files may take no more than {} there", path.display(), dir.display(), size(*allowed))]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// The directory.
+        dir: PathBuf,
+        /// Bytes that all unpacked files together may take.
+        allowed: u64,
     },
     /// Its ELF structure cannot be understood.
     #[error("reading {}: {what}: {detail}", path.display())]
@@ -75,10 +97,20 @@ impl FileError {
                 Some("name the core file first, then the binary: badmap check CORE [BINARY]".into())
             }
             FileError::WrongKind { found: Kind::Compressed(what), .. } => {
-                Some(format!("this version opens .zst; unpack the {what} file first"))
+                Some(format!("badmap unpacks zstd, lz4, gzip and xz, and once; unpack the {what} file first"))
             }
-            FileError::Unpack { .. } => {
-                Some("the compressed file may be damaged, or $TMPDIR full; another place can be named with --tmp-dir".into())
+            FileError::Unpack { source, .. } if source.kind() == io::ErrorKind::OutOfMemory => {
+                Some("unpack it first, with what packed it".into())
+            }
+            FileError::Unpack { .. } => Some("the compressed file may be damaged; compare it with the original".into()),
+            FileError::Scratch { source, .. }
+                if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+            {
+                Some("there is no room left; another place can be named with --tmp-dir".into())
+            }
+            FileError::Scratch { .. } => Some("another place can be named with --tmp-dir".into()),
+            FileError::Full { .. } => {
+                Some("--tmp-limit lets them take more, and --tmp-dir names another place".into())
             }
             FileError::Changed { .. } => Some("run again when nothing writes to the file any more".into()),
             FileError::Damaged { .. } => Some("the file may be cut short or overwritten; compare its size with the original".into()),

@@ -52,7 +52,8 @@ pub fn sniff(bytes: &[u8]) -> Kind {
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Kind::Compressed("zstd"),
         [0x1f, 0x8b, ..] => Kind::Compressed("gzip"),
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Kind::Compressed("xz"),
-        [0x04, 0x22, 0x4d, 0x18, ..] => Kind::Compressed("lz4"),
+        [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => Kind::Compressed("lz4"),
+        [0x50..=0x5f, 0x2a, 0x4d, 0x18, rest @ ..] => behind_skippable(rest),
         [b'B', b'Z', b'h', ..] => Kind::Compressed("bzip2"),
         [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe, ..] => {
             Kind::ForeignExecutable("Mach-O")
@@ -61,6 +62,27 @@ pub fn sniff(bytes: &[u8]) -> Kind {
         [b'M', b'D', b'M', b'P', ..] => Kind::ForeignExecutable("Windows minidump"),
         _ if is_text(bytes) => Kind::Text,
         _ => Kind::Unknown,
+    }
+}
+
+/// A frame that zstd and lz4 skip alike, where others keep what is theirs: `pzstd` begins its files with one. Given what
+/// follows its magic, the kind is that of what stands behind it, or behind as many as there are.
+fn behind_skippable(mut rest: &[u8]) -> Kind {
+    loop {
+        let Some((size, content)) = rest.split_first_chunk() else {
+            return Kind::Unknown;
+        };
+        let size = usize::try_from(u32::from_le_bytes(*size)).unwrap_or(usize::MAX);
+        match content.get(size..) {
+            Some([0x50..=0x5f, 0x2a, 0x4d, 0x18, next @ ..]) => rest = next,
+            Some(next) => {
+                return match sniff(next) {
+                    found @ Kind::Compressed("zstd" | "lz4") => found,
+                    _ => Kind::Unknown,
+                };
+            }
+            None => return Kind::Unknown,
+        }
     }
 }
 
@@ -112,6 +134,16 @@ mod tests {
             Kind::Compressed("zstd")
         );
         assert_eq!(sniff(&[0, 1, 2, 3]), Kind::Unknown);
+        let skipped = [0x5f, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 0xaa, 0xbb];
+        assert_eq!(sniff(&skipped), Kind::Unknown);
+        for (magic, name) in [
+            ([0x28, 0xb5, 0x2f, 0xfd], "zstd"),
+            ([4, 0x22, 0x4d, 0x18], "lz4"),
+        ] {
+            let packed = [&skipped[..], &skipped, &magic].concat();
+            assert_eq!(sniff(&packed), Kind::Compressed(name));
+        }
+        assert_eq!(sniff(&[&skipped[..], b"\x7fELF"].concat()), Kind::Unknown);
         let mut elf = *b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x04\0";
         assert_eq!(sniff(&elf), Kind::Core);
         elf[16] = 2;

@@ -5,18 +5,22 @@ use crate::base::progress::Progress;
 use crate::file::error::FileError;
 use crate::file::kind::Kind;
 use crate::file::kind::sniff;
+use crate::file::scratch::Scratch;
+use crate::file::scratch::ScratchError;
+use crate::file::scratch::Share;
+use crate::file::unpack::FORMATS;
+use crate::file::unpack::UnpackError;
 use crate::file::unpack::first_unpacked;
-use crate::file::unpack::unpack_zstd;
+use crate::file::unpack::unpack;
 use memmap2::Mmap;
 use std::fs::File;
 use std::fs::Metadata;
 use std::io;
-use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// Bytes of a file that tell what it is, packed or not.
-const PEEK: u64 = 1 << 18;
+/// Unpacked bytes of a file that tell what it is: an executable has its program headers and notes there.
+const START: usize = 1 << 16;
 
 /// A file whose bytes are mapped into memory, read-only.
 #[derive(Debug)]
@@ -27,18 +31,54 @@ pub struct MappedFile {
     map: Option<Mmap>,
     compressed: Option<&'static str>,
     cut_short: bool,
+    /// What it takes of the place for unpacked files; given back when this is dropped.
+    _share: Option<Share>,
 }
 
 impl MappedFile {
-    /// Opens and maps `path`. A zstd file is unpacked into a temporary file without a name in
-    /// `tmp_dir`, with holes for runs of zeros; one that ends too early gives what it holds.
+    /// Opens and maps `path`. A compressed file is unpacked into a temporary file without a name in
+    /// `scratch`, with holes for runs of zeros; one that ends too early gives what it holds.
     /// # Errors
-    /// `Open`, `NotAFile`, and `Unpack` when the compressed data is damaged.
+    /// `Open`, `NotAFile`; `Unpack` when the compressed data is damaged, `Scratch` when it cannot be written anywhere, and
+    /// `Full` when it would take more than it may.
     pub fn open(
         path: &Path,
-        tmp_dir: &Path,
+        scratch: &Scratch,
         progress: &dyn Progress,
     ) -> Result<MappedFile, FileError> {
+        let mut out = MappedFile::open_as_is(path)?;
+        let Some(format) = format_of(out.bytes()) else {
+            return Ok(out);
+        };
+        let path = || path.to_path_buf();
+        let dir = || scratch.dir().to_path_buf();
+        let scratch_error = |source| FileError::Scratch {
+            path: path(),
+            dir: dir(),
+            source,
+        };
+        let unpacked = unpack(out.bytes(), format, scratch, progress).map_err(|e| match e {
+            UnpackError::Packed(source) => FileError::Unpack {
+                path: path(),
+                format,
+                source,
+            },
+            UnpackError::Scratch(ScratchError::Io(source)) => scratch_error(source),
+            UnpackError::Scratch(ScratchError::Full(allowed)) => FileError::Full {
+                path: path(),
+                dir: dir(),
+                allowed,
+            },
+        })?;
+        out.map = map_file(&unpacked.file, unpacked.size).map_err(scratch_error)?;
+        out.compressed = Some(format);
+        out.cut_short = unpacked.cut_short;
+        out._share = Some(unpacked.share);
+        Ok(out)
+    }
+
+    /// Maps a file without unpacking it.
+    fn open_as_is(path: &Path) -> Result<MappedFile, FileError> {
         let open_error = |source| FileError::Open {
             path: path.to_path_buf(),
             source,
@@ -58,49 +98,34 @@ impl MappedFile {
         let file = File::open(path).map_err(open_error)?;
         let opened = file.metadata().map_err(open_error)?;
         let map = map_file(&file, opened.len()).map_err(open_error)?;
-        let mut out = MappedFile {
+        Ok(MappedFile {
             path: path.to_path_buf(),
             file,
             opened,
             map,
             compressed: None,
             cut_short: false,
-        };
-        if sniff(out.bytes()) == Kind::Compressed("zstd") {
-            let unpack_error = |source| FileError::Unpack {
-                path: path.to_path_buf(),
-                format: "zstd",
-                source,
-            };
-            let unpacked = unpack_zstd(out.bytes(), tmp_dir, progress).map_err(unpack_error)?;
-            out.map = map_file(&unpacked.file, unpacked.size).map_err(unpack_error)?;
-            out.compressed = Some("zstd");
-            out.cut_short = unpacked.cut_short;
-        }
-        Ok(out)
+            _share: None,
+        })
     }
 
-    /// What a file is, or would be unpacked, by its first bytes; nothing else of it is read.
+    /// What a file is, or would be unpacked, by its first bytes; no more of it is read than they take.
     /// # Errors
     /// `Open` and `NotAFile`.
     pub fn peek(path: &Path) -> Result<Kind, FileError> {
-        let open_error = |source| FileError::Open {
-            path: path.to_path_buf(),
-            source,
-        };
-        if !std::fs::metadata(path).map_err(open_error)?.is_file() {
-            return Err(FileError::NotAFile {
-                path: path.to_path_buf(),
-                what: "not a file",
-            });
-        }
-        let mut head = Vec::new();
-        File::open(path)
-            .and_then(|f| f.take(PEEK).read_to_end(&mut head))
-            .map_err(open_error)?;
-        Ok(match sniff(&head) {
-            Kind::Compressed("zstd") => sniff(&first_unpacked(&head)),
-            other => other,
+        Ok(sniff(&MappedFile::peek_start(path)?))
+    }
+
+    /// The first bytes of a file, unpacked if it is compressed: 64 KiB, or fewer where it is shorter or damaged.
+    /// Nothing is written, and no more of it is read than they take.
+    /// # Errors
+    /// `Open` and `NotAFile`.
+    pub fn peek_start(path: &Path) -> Result<Vec<u8>, FileError> {
+        let file = MappedFile::open_as_is(path)?;
+        let bytes = file.bytes();
+        Ok(match format_of(bytes) {
+            Some(format) => first_unpacked(bytes, format, START),
+            None => bytes.get(..START).unwrap_or(bytes).to_vec(),
         })
     }
 
@@ -144,6 +169,14 @@ impl MappedFile {
                 path: self.path.clone(),
             })
         }
+    }
+}
+
+/// The compression of these bytes, if they have one that can be unpacked.
+fn format_of(bytes: &[u8]) -> Option<&'static str> {
+    match sniff(bytes) {
+        Kind::Compressed(format) if FORMATS.contains(&format) => Some(format),
+        _ => None,
     }
 }
 

@@ -6,5 +6,6 @@ pub mod error;
 pub mod keyfile;
 pub mod kind;
 pub mod mmap;
+pub mod scratch;
 pub mod stream;
 mod unpack;

@@ -3,6 +3,7 @@
 
 use crate::base::limits::MAX_LINE;
 use crate::base::limits::MAX_PACKING;
+use crate::base::limits::MAX_ZSTD_WINDOW_LOG;
 use crate::base::limits::MIN_UNPACKED;
 use std::fs::File;
 use std::io;
@@ -19,8 +20,6 @@ use tempfile::NamedTempFile;
 
 /// How hard to pack: the default of zstd. Higher levels cost more time than they save room.
 const LEVEL: i32 = 3;
-/// Largest window that is unpacked, as a power of two: what `zstd` itself accepts without being asked.
-const MAX_WINDOW_LOG: u32 = 27;
 /// Bytes at a time.
 const BUFFER: usize = 1 << 17;
 
@@ -187,7 +186,7 @@ impl Lines {
         let packed = file.fill_buf()?.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
         let (reader, left): (Box<dyn Read>, u64) = if packed {
             let mut unpacker = zstd::stream::read::Decoder::with_buffer(file)?;
-            unpacker.window_log_max(MAX_WINDOW_LOG)?;
+            unpacker.window_log_max(MAX_ZSTD_WINDOW_LOG)?;
             let most = size.saturating_mul(MAX_PACKING).max(MIN_UNPACKED);
             (Box::new(unpacker), most)
         } else {

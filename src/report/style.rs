@@ -1,6 +1,7 @@
 //! How text looks: colour, numbers, sizes, widths.
 //! In: values and the reader's choices. Out: strings, safe to print.
 
+pub use crate::base::size::size;
 use crate::report::escape::clean;
 use std::io;
 use std::io::Write;
@@ -136,26 +137,6 @@ pub fn number(n: u64) -> String {
 /// `1 map`, `2 maps`.
 pub fn count(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(n), if n == 1 { one } else { many })
-}
-
-/// A size in bytes as people read it: `304 B`, `12.3 KiB`, `1.2 GiB`; rounded down, one digit.
-pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let mut whole = bytes;
-    let mut part = 0;
-    let mut name = "B";
-    for unit in UNITS {
-        if whole < 1024 {
-            break;
-        }
-        part = whole % 1024;
-        whole /= 1024;
-        name = unit;
-    }
-    format!("{whole}.{} {name}", part.saturating_mul(10) / 1024)
 }
 
 /// The text broken into lines of at most `width` columns between words; a longer word stands alone.

@@ -5,6 +5,7 @@ use crate::base::progress::Progress;
 use crate::base::progress::Silent;
 use crate::file::binary::Binary;
 use crate::file::binary::BuildIds;
+use crate::file::binary::ids_from_start;
 use crate::file::corefile::CoreFile;
 use crate::file::error::FileError;
 use crate::file::kind::Kind;
@@ -40,7 +41,7 @@ pub struct Given {
 pub fn open_given(req: &Request, progress: &dyn Progress) -> Result<Given, SurveyError> {
     let (mut core, mut binary): (Option<MappedFile>, Option<MappedFile>) = (None, None);
     if let Some(path) = &req.binary {
-        let file = MappedFile::open(path, &req.tmp_dir, progress)?;
+        let file = MappedFile::open(path, &req.scratch, progress)?;
         require(
             &file,
             |k| matches!(k, Kind::Executable | Kind::Shared),
@@ -49,7 +50,7 @@ pub fn open_given(req: &Request, progress: &dyn Progress) -> Result<Given, Surve
         binary = Some(file);
     }
     for path in &req.files {
-        let file = MappedFile::open(path, &req.tmp_dir, progress)?;
+        let file = MappedFile::open(path, &req.scratch, progress)?;
         let two = |what| SurveyError::Arguments {
             path: path.clone(),
             what,
@@ -143,12 +144,17 @@ impl Identity {
 
     /// Whether a binary is the one that made the core.
     pub fn matches(&self, binary: &Binary<'_>) -> Pairing {
+        self.matches_ids(&binary.build_ids)
+    }
+
+    /// The same, given the build IDs of the binary.
+    fn matches_ids(&self, binary: &BuildIds) -> Pairing {
         let pairs = [
             (
                 self.ids.gnu.as_deref().map(hex),
-                binary.build_ids.gnu.as_deref().map(hex),
+                binary.gnu.as_deref().map(hex),
             ),
-            (self.ids.go.clone(), binary.build_ids.go.clone()),
+            (self.ids.go.clone(), binary.go.clone()),
         ];
         for (core, bin) in pairs.iter().rev() {
             if let (Some(core), Some(bin)) = (core, bin) {
@@ -186,7 +192,7 @@ pub struct Pairing {
 
 /// Finds a binary that was not named: by the core's own notes, then by build ID in the directories.
 /// # Errors
-/// `NoBinary` with what was tried.
+/// `NoBinary` with what was tried; `File` when there is no room to unpack one that may be it.
 pub fn find_binary(
     req: &Request,
     core: &Path,
@@ -194,7 +200,7 @@ pub fn find_binary(
 ) -> Result<(MappedFile, BinaryFrom), SurveyError> {
     let mut tried = Vec::new();
     match &identity.exe {
-        Some(exe) => match try_binary(req, exe, identity) {
+        Some(exe) => match try_binary(req, exe, identity)? {
             Ok(file) => return Ok((file, BinaryFrom::CoreNotes)),
             Err(why) => tried.push(format!("{} (named in the core) {why}", exe.display())),
         },
@@ -216,20 +222,21 @@ pub fn find_binary(
         }
     }
     for dir in &req.binary_dirs {
-        let (found, looked_at) = search_dir(req, dir, identity);
+        if identity.ids == BuildIds::default() {
+            tried.push(format!(
+                "{} could not be searched: the core holds no build ID",
+                dir.display()
+            ));
+            continue;
+        }
+        let (found, looked_at) = search_dir(req, dir, identity)?;
         if let Some(file) = found {
             return Ok((file, BinaryFrom::BinaryDir));
         }
-        tried.push(match (&identity.ids.go, &identity.ids.gnu) {
-            (None, None) => format!(
-                "{} could not be searched: the core holds no build ID",
-                dir.display()
-            ),
-            _ => format!(
-                "none of {looked_at} executables in {} has the core's build ID",
-                dir.display()
-            ),
-        });
+        tried.push(format!(
+            "none of {looked_at} executables in {} has the core's build ID",
+            dir.display()
+        ));
     }
     Err(SurveyError::NoBinary {
         core: core.to_path_buf(),
@@ -242,21 +249,38 @@ pub fn find_binary(
     })
 }
 
-fn try_binary(req: &Request, path: &Path, identity: &Identity) -> Result<MappedFile, &'static str> {
-    let file =
-        MappedFile::open(path, &req.tmp_dir, &Silent).map_err(|_| "cannot be opened here")?;
+/// A binary, or why it is not the one.
+type Tried = Result<MappedFile, &'static str>;
+
+fn try_binary(req: &Request, path: &Path, identity: &Identity) -> Result<Tried, SurveyError> {
+    let file = match MappedFile::open(path, &req.scratch, &Silent) {
+        Ok(file) => file,
+        Err(e) if no_room(&e) => return Err(e.into()),
+        Err(_) => return Ok(Err("cannot be opened here")),
+    };
     let pairing = Binary::parse(file.bytes(), path).map(|b| identity.matches(&b).matched);
-    match pairing {
+    Ok(match pairing {
         Ok(Match::Yes | Match::Unverified) => Ok(file),
         Ok(Match::Mismatch) => Err("is another build now"),
         Err(_) => Err("is not an ELF executable"),
-    }
+    })
+}
+
+/// Whether a file could not be unpacked for reasons that lie not in the file but in the place for it.
+fn no_room(e: &FileError) -> bool {
+    matches!(e, FileError::Scratch { .. } | FileError::Full { .. })
 }
 
 /// Searches a directory and what is below it; the file with the core's build ID, and how many
 /// executables were looked at.
-fn search_dir(req: &Request, dir: &Path, identity: &Identity) -> (Option<MappedFile>, usize) {
+fn search_dir(
+    req: &Request,
+    dir: &Path,
+    identity: &Identity,
+) -> Result<(Option<MappedFile>, usize), SurveyError> {
     let (mut looked_at, mut seen) = (0usize, 0usize);
+    // One that could not be unpacked may be the one, if no other is.
+    let mut refused = None;
     let mut dirs = vec![dir.to_path_buf()];
     while let Some(dir) = dirs.pop() {
         let Ok(entries) = std::fs::read_dir(&dir) else {
@@ -267,26 +291,41 @@ fn search_dir(req: &Request, dir: &Path, identity: &Identity) -> (Option<MappedF
         for path in paths {
             seen = seen.saturating_add(1);
             if seen > MAX_DIR_FILES {
-                return (None, looked_at);
+                dirs.clear();
+                break;
             }
-            match std::fs::symlink_metadata(&path) {
-                Ok(m) if m.is_dir() => dirs.push(path),
-                _ => {
-                    if !matches!(MappedFile::peek(&path), Ok(Kind::Executable | Kind::Shared)) {
-                        continue;
-                    }
-                    let Ok(file) = MappedFile::open(&path, &req.tmp_dir, &Silent) else {
-                        continue;
-                    };
-                    looked_at = looked_at.saturating_add(1);
-                    let same = Binary::parse(file.bytes(), &path)
-                        .is_ok_and(|b| identity.matches(&b).matched == Match::Yes);
-                    if same {
-                        return (Some(file), looked_at);
-                    }
+            if std::fs::symlink_metadata(&path).is_ok_and(|m| m.is_dir()) {
+                dirs.push(path);
+                continue;
+            }
+            // A directory may hold any number of packed binaries: those that show another ID in their first bytes are
+            // not unpacked.
+            let Ok(start) = MappedFile::peek_start(&path) else {
+                continue;
+            };
+            if !matches!(sniff(&start), Kind::Executable | Kind::Shared) {
+                continue;
+            }
+            looked_at = looked_at.saturating_add(1);
+            if ids_from_start(&start)
+                .is_some_and(|ids| identity.matches_ids(&ids).matched == Match::Mismatch)
+            {
+                continue;
+            }
+            let file = match MappedFile::open(&path, &req.scratch, &Silent) {
+                Ok(file) => file,
+                Err(e) if no_room(&e) => {
+                    refused.get_or_insert(e);
+                    continue;
                 }
+                Err(_) => continue,
+            };
+            let same = Binary::parse(file.bytes(), &path)
+                .is_ok_and(|b| identity.matches(&b).matched == Match::Yes);
+            if same {
+                return Ok((Some(file), looked_at));
             }
         }
     }
-    (None, looked_at)
+    refused.map_or(Ok((None, looked_at)), |e: FileError| Err(e.into()))
 }

@@ -2,6 +2,7 @@
 //! In: paths and choices, as the caller wants them. Out: plain structs.
 
 use crate::base::addr::Addr;
+use crate::file::scratch::Scratch;
 use crate::survey::binaries::BinaryIndex;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,8 +20,8 @@ pub struct Request {
     pub index: Option<Arc<BinaryIndex>>,
     /// Go on although the build IDs differ.
     pub allow_mismatch: bool,
-    /// Where compressed files are unpacked (into files without a name).
-    pub tmp_dir: PathBuf,
+    /// Where compressed files are unpacked (into files without a name), and how much room they may take.
+    pub scratch: Scratch,
     /// How keys and elems are shown.
     pub values: ValueMode,
     /// The key of digests; by default one is derived from secrets inside the core itself, so that

@@ -11,6 +11,7 @@ use badmap::dwarf::sections::DwarfData;
 use badmap::file::binary::Binary;
 use badmap::file::corefile::CoreFile;
 use badmap::file::mmap::MappedFile;
+use badmap::file::scratch::Scratch;
 use badmap::process::memory::Memory;
 use badmap::runtime::claims::CLAIMS;
 use badmap::runtime::claims::FieldAt;
@@ -39,7 +40,7 @@ const WITH_DWARF_ONLY: [&str; 10] = [
 
 /// What the table of known structs says of one binary, against its DWARF. How many fields there were.
 fn hold_known(entry: &BinaryEntry, path: &Path, failures: &mut Vec<String>) -> u32 {
-    let file = MappedFile::open(path, &std::env::temp_dir(), &Silent).unwrap();
+    let file = MappedFile::open(path, &Scratch::new(std::env::temp_dir(), None), &Silent).unwrap();
     let binary = Binary::parse(file.bytes(), path).unwrap();
     let mut fail = |what: String| failures.push(format!("{} ({}): {what}", entry.name, entry.go));
     let known = KnownTypes::of(&entry.go, binary.machine, binary.abi);

@@ -6,6 +6,7 @@ use badmap::base::addr::Addr;
 use badmap::base::progress::Silent;
 use badmap::check::registry::find_rule;
 use badmap::check::rule::Verdict;
+use badmap::file::scratch::Scratch;
 use badmap::find::search::find_maps;
 use badmap::maps::value::Values;
 use badmap::survey::exit::check_exit;
@@ -103,7 +104,7 @@ pub fn request(files: &CoreFiles) -> Request {
         binary: None,
         binary_dirs: Vec::new(),
         allow_mismatch: false,
-        tmp_dir: std::env::temp_dir(),
+        scratch: Scratch::new(std::env::temp_dir(), None),
         values: ValueMode::Clear,
         digest_key: None,
         index: None,

@@ -9,6 +9,7 @@ use badmap::dwarf::sections::DwarfData;
 use badmap::file::binary::Binary;
 use badmap::file::corefile::CoreFile;
 use badmap::file::mmap::MappedFile;
+use badmap::file::scratch::Scratch;
 use badmap::process::memory::Memory;
 use badmap::runtime::heap::Heap;
 use badmap::runtime::modules::Modules;
@@ -36,7 +37,7 @@ impl Numbers {
 
 /// Opens a core `rounds` times, each time with other words of its books overwritten; says what was left.
 pub fn damage(files: &CoreFiles, rounds: u32) -> String {
-    let tmp = std::env::temp_dir();
+    let tmp = Scratch::new(std::env::temp_dir(), None);
     let core_file = MappedFile::open(&files.core, &tmp, &Silent).unwrap();
     let binary_file = MappedFile::open(&files.binary_path, &tmp, &Silent).unwrap();
     let binary = Binary::parse(binary_file.bytes(), &files.binary_path).unwrap();

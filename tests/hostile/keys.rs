@@ -9,6 +9,7 @@ use crate::hostile::run::unpacked;
 use crate::synthcore::program_headers;
 use badmap::base::addr::Addr;
 use badmap::base::progress::Silent;
+use badmap::file::scratch::Scratch;
 use badmap::find::search::find_maps;
 use badmap::survey::request::Request;
 use badmap::survey::request::ValueMode;
@@ -48,7 +49,7 @@ impl Victim {
             binary: None,
             binary_dirs: Vec::new(),
             allow_mismatch: false,
-            tmp_dir: std::env::temp_dir(),
+            scratch: Scratch::new(std::env::temp_dir(), None),
             values: ValueMode::None,
             digest_key: None,
             index: None,
