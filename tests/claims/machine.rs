@@ -15,6 +15,7 @@ use badmap::file::binary::Binary;
 use badmap::file::mmap::MappedFile;
 use badmap::process::environ::host_on_stack;
 use badmap::process::notes::AT_RANDOM;
+use badmap::runtime::claims::ENVS;
 use badmap::runtime::claims::VARIABLES;
 use badmap::runtime::machine::host_by_go;
 use badmap::runtime::program::Program;
@@ -69,30 +70,51 @@ fn every_variable_is_in_the_versions_it_names_and_of_its_type() {
     assert!(held > 0, "no binary at all");
 }
 
-/// Writes a host's name over some string of the environment on the first stack, in memory, and asks for it: by
-/// the runtime's variable, and by the stack. The name that was written comes third.
-fn planted(s: &Session<'_, '_>) -> Option<(Option<String>, Option<String>, String)> {
-    let program = s.reader.program;
-    let notes = &s.identity.notes;
-    let (start, end) = (notes.aux(AT_RANDOM)? + 16, notes.aux(AT_EXECFN)?);
-    let bytes = program.mem.bytes(Addr(start), end - start).ok()?;
-    // The last strings before the path of the program are the environment.
-    let (mut at, mut place) = (start, None);
-    for text in bytes.split(|b| *b == 0) {
-        if text.len() > 12 && text.contains(&b'=') {
-            place = Some((at, text.len()));
-        }
-        at += text.len() as u64 + 1;
-    }
+/// Asks for the host after a host's name was written over a string of the environment, in memory: what was
+/// written, and what comes back.
+fn planted<R>(
+    s: &Session<'_, '_>,
+    place: Option<(Addr, usize)>,
+    ask: impl FnOnce(&Program<'_, '_>) -> R,
+) -> Option<(String, R)> {
     let (at, len) = place?;
-    let name = "h".repeat(len - 9);
+    let program = s.reader.program;
+    let name = "h".repeat(len - "HOSTNAME=".len());
     let text = format!("HOSTNAME={name}");
-    let patched = program.mem.patched(Addr(at), text.as_bytes())?;
+    let patched = program.mem.patched(at, text.as_bytes())?;
     let program = Program {
         mem: &patched,
         ..program
     };
-    Some((host_by_go(&program), host_on_stack(&patched, notes), name))
+    Some((name, ask(&program)))
+}
+
+/// The last string on the first stack that belongs to the environment: the path of the program lies behind it.
+fn string_on_stack(s: &Session<'_, '_>) -> Option<(Addr, usize)> {
+    let notes = &s.identity.notes;
+    let (start, end) = (notes.aux(AT_RANDOM)? + 16, notes.aux(AT_EXECFN)?);
+    let bytes = s.reader.program.mem.bytes(Addr(start), end - start).ok()?;
+    let (mut at, mut place) = (start, None);
+    for text in bytes.split(|b| *b == 0) {
+        if text.len() > 12 && text.contains(&b'=') {
+            place = Some((Addr(at), text.len()));
+        }
+        at += text.len() as u64 + 1;
+    }
+    place
+}
+
+/// A string of `runtime.envs`: the runtime has copies of its own.
+fn string_of_go(s: &Session<'_, '_>) -> Option<(Addr, usize)> {
+    let program = s.reader.program;
+    let mem = program.mem;
+    let (data, count, _) = program.variable(ENVS.name)?.slice().ok()?;
+    let all = (0..count).map(|i| {
+        let at = data.element(i, 2 * mem.abi.word()).unwrap();
+        let len = mem.read_uptr(at.checked_add(mem.abi.word()).unwrap());
+        (mem.read_addr(at).unwrap(), len.unwrap() as usize)
+    });
+    all.filter(|(_, len)| *len > 12).last()
 }
 
 /// What is wrong with what a core says of its machine.
@@ -113,7 +135,8 @@ fn wrong_machine(s: &Session<'_, '_>, entry: &BinaryEntry, seen: &mut Seen) -> V
         wrong.push(format!("its CPU is {cpu:?}"));
     }
     let what = format!(
-        "{} {} {} {} {}",
+        "{} {} {} {} {} {}",
+        s.process.go,
         entry.goarch,
         s.process.how_dumped,
         if entry.stripped { "stripped" } else { "DWARF" },
@@ -121,16 +144,20 @@ fn wrong_machine(s: &Session<'_, '_>, entry: &BinaryEntry, seen: &mut Seen) -> V
         cpu.and_then(|c| c.platform.as_deref()).unwrap_or("-"),
     );
     *seen.entry(what).or_default() += 1;
-    match planted(s) {
-        None => wrong.push("it has no environment to write into".to_owned()),
-        Some((by_go, by_stack, name)) => {
-            if by_stack.as_ref() != Some(&name) {
-                wrong.push(format!("the host on its stack is {by_stack:?}, not {name}"));
-            }
-            if by_go.as_ref() != Some(&name) && !entry.stripped {
-                wrong.push(format!("the host by Go is {by_go:?}, not {name}"));
-            }
-        }
+    let notes = &s.identity.notes;
+    let by_stack = planted(s, string_on_stack(s), |p| host_on_stack(p.mem, notes));
+    if by_stack
+        .as_ref()
+        .is_none_or(|(name, got)| got.as_ref() != Some(name))
+    {
+        wrong.push(format!("the host on its stack is {by_stack:?}"));
+    }
+    let by_go = planted(s, string_of_go(s), |p| host_by_go(p));
+    let told = by_go
+        .as_ref()
+        .is_some_and(|(name, got)| got.as_ref() == Some(name));
+    if told == entry.stripped {
+        wrong.push(format!("the host by Go is {by_go:?}"));
     }
     wrong
 }
