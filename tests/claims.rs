@@ -17,6 +17,8 @@
 
 #[path = "claims/known.rs"]
 mod known;
+#[path = "claims/machine.rs"]
+mod machine;
 
 use badmap::base::addr::Addr;
 use badmap::base::progress::Silent;

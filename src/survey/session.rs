@@ -16,6 +16,7 @@ use crate::hash::hasher::Hashers;
 use crate::maps::layout::MapLayouts;
 use crate::maps::reader::MapReader;
 use crate::maps::value::Values;
+use crate::process::cpu::Cpu;
 use crate::process::image;
 use crate::process::memory::Memory;
 use crate::process::threads::Thread;
@@ -26,6 +27,8 @@ use crate::runtime::goroutines::Goroutines;
 use crate::runtime::goroutines::read_goroutines;
 use crate::runtime::heap::Heap;
 use crate::runtime::known::KnownTypes;
+use crate::runtime::machine::read_cpuid;
+use crate::runtime::machine::read_host;
 use crate::runtime::modules::Modules;
 use crate::runtime::pclntab::PcTables;
 use crate::runtime::program::Program;
@@ -374,6 +377,8 @@ fn describe(
         identity: None,
         pid: notes.pid,
         command: notes.command.clone(),
+        cpu: Cpu::read(core, notes, program.mem, read_cpuid(program)),
+        host: read_host(program, notes),
         how_dumped: notes.how_dumped,
         threads: threads.len(),
         goroutines: goroutines.map(|g| g.list.len() as u64),
