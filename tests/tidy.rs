@@ -24,7 +24,7 @@ const ROOMS: [&str; 19] = [
 ];
 
 /// Where each outside crate may be named: a file, or a room when it ends in `/`. `""` is everywhere.
-const DOORS: [(&str, &[&str]); 25] = [
+const DOORS: [(&str, &[&str]); 29] = [
     ("memmap2", &["file/mmap.rs"]),
     ("goblin", &["file/corefile.rs"]),
     ("object", &["file/binary.rs"]),
@@ -35,9 +35,23 @@ const DOORS: [(&str, &[&str]); 25] = [
     ("liblzma", &["file/unpack/xz.rs"]),
     (
         "tempfile",
-        &["file/scratch.rs", "file/stream.rs", "file/keyfile.rs"],
+        &[
+            "file/scratch.rs",
+            "file/stream.rs",
+            "file/keyfile.rs",
+            "batch/inputs.rs",
+            "batch/store.rs",
+        ],
     ),
-    ("rustix", &["file/scratch.rs"]),
+    (
+        "rustix",
+        &[
+            "file/scratch.rs",
+            "batch/child.rs",
+            "batch/store.rs",
+            "batch/work.rs",
+        ],
+    ),
     ("getrandom", &["file/keyfile.rs"]),
     ("serde", &["schema/", "snapshot/", "batch/", "report/"]),
     ("serde_json", &["schema/", "snapshot/", "batch/", "report/"]),
@@ -51,6 +65,10 @@ const DOORS: [(&str, &[&str]); 25] = [
     ("blake3", &["survey/redact.rs", "snapshot/", "batch/"]),
     ("rayon", &["dwarf/", "find/", "survey/", "diff/dump.rs"]),
     ("boxcar", &["types/"]),
+    ("glob", &["batch/inputs.rs"]),
+    ("toml", &["batch/manifest.rs"]),
+    ("wait4", &["batch/child.rs"]),
+    ("signal_hook", &["cli/signals.rs"]),
     ("thiserror", &[""]),
     ("insta", &[""]), // unit tests of renderers keep their snapshots beside them
 ];
@@ -59,10 +77,13 @@ const DOORS: [(&str, &[&str]); 25] = [
 const WORLD: [(&str, &[&str]); 14] = [
     ("std::env", &["cli/", "main.rs"]),
     ("env::", &["cli/", "main.rs"]),
-    ("Instant", &["cli/"]),
+    ("Instant", &["cli/", "batch/child.rs"]),
     ("SystemTime", &["cli/"]),
     ("current_dir", &["cli/"]),
-    ("std::process", &["cli/", "main.rs"]),
+    (
+        "std::process",
+        &["cli/", "main.rs", "batch/child.rs", "batch/run.rs"],
+    ),
     ("println!", &["cli/"]),
     ("print!", &["cli/"]),
     ("eprintln!", &["cli/"]),

@@ -61,10 +61,16 @@ impl BatchError {
     /// What the user can try.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
-            BatchError::Pattern { .. } => "quote patterns, so that they come here as they are; ** is for directories",
+            BatchError::Pattern { .. } => {
+                "quote patterns, so that they come here as they are; ** is for directories"
+            }
             BatchError::Manifest { .. } => "docs/BATCH.md describes manifests",
-            BatchError::NoCores { .. } => "cores are told by content, in directories too; a list of paths may come on standard input, as -",
-            BatchError::Busy { .. } => "give each shard a file of its own; badmap triage merges them",
+            BatchError::NoCores { .. } => {
+                "cores are told by content, in directories too; a list of paths may come on standard input, as -"
+            }
+            BatchError::Busy { .. } => {
+                "give each shard a file of its own; badmap triage merges them"
+            }
             BatchError::File { .. } | BatchError::Spawn { .. } => return None,
         };
         Some(text.to_owned())

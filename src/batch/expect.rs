@@ -97,7 +97,11 @@ impl Expectation {
         compare(
             "signature",
             self.signature.clone(),
-            Some(line.signature.as_ref().map_or_else(String::new, |s| s.id.clone())),
+            Some(
+                line.signature
+                    .as_ref()
+                    .map_or_else(String::new, |s| s.id.clone()),
+            ),
         );
         if let Some(wanted) = &self.message {
             let got = line.message().unwrap_or_default();
@@ -163,7 +167,11 @@ mod tests {
             status: Status::Ok,
             verdict: Some(Verdict::Broken),
             exit: 1,
-            rules: vec![rule("MAP-COUNT", "error"), rule("MAP-X", "warning"), rule("CL-A", "error")],
+            rules: vec![
+                rule("MAP-COUNT", "error"),
+                rule("MAP-X", "warning"),
+                rule("CL-A", "error"),
+            ],
             signature: Some(Signature {
                 id: "abc".into(),
                 text: String::new(),

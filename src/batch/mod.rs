@@ -2,9 +2,16 @@
 //! runs have in common.
 
 pub mod candidate;
+pub mod child;
 pub mod error;
 pub mod expect;
+pub mod index;
 pub mod inputs;
 pub mod line;
 pub mod manifest;
+pub mod run;
+pub mod setup;
+pub mod shard;
 pub mod signature;
+pub mod store;
+pub mod work;

@@ -78,7 +78,7 @@ impl MappedFile {
     }
 
     /// Maps a file without unpacking it.
-    fn open_as_is(path: &Path) -> Result<MappedFile, FileError> {
+    pub(crate) fn open_as_is(path: &Path) -> Result<MappedFile, FileError> {
         let open_error = |source| FileError::Open {
             path: path.to_path_buf(),
             source,

@@ -20,6 +20,8 @@ use tempfile::NamedTempFile;
 
 /// How hard to pack: the default of zstd. Higher levels cost more time than they save room.
 const LEVEL: i32 = 3;
+/// How the name of a file in the making ends.
+const PART: &str = ".part";
 /// Bytes at a time.
 const BUFFER: usize = 1 << 17;
 
@@ -68,7 +70,7 @@ impl PackedWriter {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let temp = tempfile::Builder::new()
             .prefix(&format!(".{name}."))
-            .suffix(".part")
+            .suffix(PART)
             .tempfile_in(dir)?;
         PackedWriter::new(Sink::File {
             temp,
@@ -135,6 +137,43 @@ impl Write for PackedWriter {
 
     fn flush(&mut self) -> io::Result<()> {
         self.packer.flush()
+    }
+}
+
+/// Opens a file that has no name, and is gone with the program whatever ends it.
+/// # Errors
+/// When no file can be made in `dir`.
+pub fn nameless(dir: &Path) -> io::Result<File> {
+    tempfile::tempfile_in(dir)
+}
+
+/// Writes a file at once: beside its place first, then under its name. Its mode is 0600.
+/// # Errors
+/// When it cannot be written.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().filter(|d| !d.as_os_str().is_empty());
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut temp = tempfile::Builder::new()
+        .prefix(&format!(".{name}."))
+        .suffix(PART)
+        .tempfile_in(dir.unwrap_or(Path::new(".")))?;
+    temp.write_all(bytes)?;
+    temp.persist(path).map_err(|e| e.error)?;
+    Ok(())
+}
+
+/// Removes what `PackedWriter::create` of this path has left behind in a process that was killed.
+pub fn remove_parts(path: &Path) {
+    let dir = path.parent().filter(|d| !d.as_os_str().is_empty());
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let begin = format!(".{name}.");
+    let entries = std::fs::read_dir(dir.unwrap_or(Path::new(".")));
+    for entry in entries.into_iter().flatten().filter_map(Result::ok) {
+        let found = entry.file_name();
+        let found = found.to_string_lossy();
+        if found.starts_with(&begin) && found.ends_with(PART) {
+            let _ = std::fs::remove_file(entry.path()); // somebody else has done so
+        }
     }
 }
 

@@ -144,3 +144,24 @@ impl<'a> Check<'a> {
         }
     }
 }
+
+impl Check<'_> {
+    /// The same, holding on to nothing.
+    /// # Errors
+    /// None that is known: what was written can be read.
+    pub fn into_owned(self) -> serde_json::Result<Check<'static>> {
+        serde_json::from_slice(&serde_json::to_vec(&self)?)
+    }
+
+    /// Leaves of each list no more than the first `most`. Totals stay.
+    pub fn shorten(&mut self, most: usize) {
+        self.findings.truncate(most);
+        self.causes.truncate(most);
+        self.writers.truncate(most);
+        self.unknown.truncate(most);
+        self.crash.parties.truncate(most);
+        if self.gaps.len() > most {
+            self.gaps.to_mut().truncate(most);
+        }
+    }
+}

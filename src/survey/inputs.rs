@@ -206,9 +206,9 @@ pub fn find_binary(
         },
         None => tried.push("the core does not name it".to_string()),
     }
-    if let Some(index) = &req.index {
+    if let Some(index) = req.index.as_ref().filter(|i| !i.is_empty()) {
         match index.find(&identity.ids) {
-            Some(path) => match try_binary(req, path, identity) {
+            Some(path) => match try_binary(req, path, identity)? {
                 Ok(file) => return Ok((file, BinaryFrom::BinaryDir)),
                 Err(why) => tried.push(format!("{} has its build ID, but {why}", path.display())),
             },

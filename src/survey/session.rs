@@ -1,5 +1,6 @@
 //! Opens a process and binds everything that later steps ask: files, memory, types, heap, layouts.
-//! In: a request. Out: a `Session` that borrows all of it, handed to the caller's work.
+//! In: a request. Out: a `Session` that borrows all of it, handed to the caller's work. Over 400 lines: one
+//! sequence, in which each step needs those before it.
 
 use crate::base::progress::Progress;
 use crate::dwarf::build::DwarfTypes;
