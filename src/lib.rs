@@ -51,6 +51,9 @@ pub mod snapshot;
 /// What happened between two dumps.
 pub mod diff;
 
+/// Many cores: each in a process of its own, one line for each.
+pub mod batch;
+
 /// Results as text and JSON.
 pub mod report;
 

@@ -74,6 +74,7 @@ fn request(files: &CoreFiles) -> Request {
         scratch: Scratch::new(std::env::temp_dir(), None),
         values: ValueMode::Digest,
         digest_key: None,
+        index: None,
     }
 }
 

@@ -17,6 +17,8 @@
 
 #[path = "claims/known.rs"]
 mod known;
+#[path = "claims/machine.rs"]
+mod machine;
 
 use badmap::base::addr::Addr;
 use badmap::base::progress::Silent;
@@ -621,6 +623,7 @@ fn request(core: PathBuf, binary: PathBuf) -> Request {
         scratch: Scratch::new(std::env::temp_dir(), None),
         values: ValueMode::None,
         digest_key: None,
+        index: None,
     }
 }
 

@@ -48,6 +48,7 @@ fn request(files: &CoreFiles) -> Request {
         scratch: Scratch::new(std::env::temp_dir(), None),
         values: ValueMode::None,
         digest_key: None,
+        index: None,
     }
 }
 

@@ -65,6 +65,7 @@ fn request(core: &Path, binary: &Path) -> Request {
         scratch: Scratch::new(std::env::temp_dir(), None),
         values: ValueMode::None,
         digest_key: None,
+        index: None,
     }
 }
 

@@ -111,6 +111,7 @@ fn core_against(files: &CoreFiles, text: &str) -> Outcome {
         scratch: Scratch::new(std::env::temp_dir(), None),
         values: ValueMode::None,
         digest_key: None,
+        index: None,
     };
     let list = goroutines(&req, None, &Silent).unwrap();
     let (traces, odd) = traces(text);

@@ -195,3 +195,18 @@ pub const MAX_PAINTED: u64 = 1 << 30;
 pub const PAINTED_PER_BYTE: u64 = 16;
 /// See `PAINTED_PER_BYTE`.
 pub const MIN_PAINTED_ALL: u64 = 1 << 28;
+
+/// Strings of the environment that are looked at for the name of the host. The kernel takes no more than
+/// 6 MiB of arguments and environment, pointers included (`fs/exec.c`, `bprm_stack_limits`); who has more has a
+/// library for it.
+pub const MAX_ENVIRONMENT: u64 = 1 << 16;
+
+/// Bytes of a host's name, as in RFC 1035.
+pub const MAX_HOST_NAME: u64 = 253;
+
+/// Bytes of the kernel's word for the machine: the longest has about ten.
+pub const MAX_PLATFORM: u64 = 64;
+
+/// Bytes between the start of the auxiliary vector on the first stack and the random bytes behind it: some
+/// fifty entries, the words of `AT_PLATFORM`, and what aligns them.
+pub const MAX_AUXV_GAP: u64 = 1 << 12;

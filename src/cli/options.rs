@@ -113,6 +113,7 @@ impl Opening {
             scratch: scratch.clone(),
             values,
             digest_key: None,
+            index: None,
         }
     }
 }

@@ -21,8 +21,14 @@ pub const AT_PHENT: u64 = 4;
 pub const AT_PHNUM: u64 = 5;
 /// `AT_ENTRY`: address of the executable's entry point.
 pub const AT_ENTRY: u64 = 9;
+/// `AT_PLATFORM`: address of the kernel's word for the machine.
+pub const AT_PLATFORM: u64 = 15;
+/// `AT_HWCAP`: what the CPU can, in bits that each machine has of its own.
+pub const AT_HWCAP: u64 = 16;
 /// `AT_RANDOM`: address of 16 random bytes.
 pub const AT_RANDOM: u64 = 25;
+/// `AT_HWCAP2`: more bits of `AT_HWCAP`.
+pub const AT_HWCAP2: u64 = 26;
 
 /// A file mapped into the process.
 #[derive(Clone, PartialEq, Eq, Debug)]

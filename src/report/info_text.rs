@@ -63,6 +63,12 @@ pub fn write_info(
             who(p).map(|w| w + ", ").unwrap_or_default()
         ),
     )?;
+    if let Some(host) = &p.host {
+        field(out, "host", host)?;
+    }
+    if let Some(cpu) = &p.cpu {
+        field(out, "cpu", &cpu.name)?;
+    }
     field(out, "go", &format!("{}, {}", go(p), dwarf(p)))?;
     let from = match p.binary_from {
         BinaryFrom::Given => "as given",

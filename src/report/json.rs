@@ -3,14 +3,15 @@
 //! sizes integers in bytes; what is not known is null. One
 //! schema, one file: its structs refer to one another, and a reader of the schema wants them together.
 
-use crate::check::rule::Finding;
-use crate::report::json::causes::CauseOut;
-use crate::report::json::causes::WriterOut;
 use crate::report::list_text::Group;
 use crate::report::show_text::Below;
 use crate::schema::SCHEMA;
 use crate::schema::TOOL;
 use crate::schema::Tool;
+use crate::schema::causes::Cause;
+use crate::schema::check::Check;
+use crate::schema::check::Finding;
+use crate::schema::check::owner;
 use crate::schema::crash::Crash;
 use crate::schema::crash::Gc;
 use crate::schema::process::Process;
@@ -34,103 +35,16 @@ use serde::ser::SerializeMap;
 use std::io;
 use std::io::Write;
 
-mod causes;
 pub mod diff;
 pub mod goroutines;
 
-#[derive(Serialize)]
-struct Maps {
-    total: u64,
-    sound: u64,
-    broken: u64,
-    unknown: u64,
-    mid_write: u64,
-    entries: u64,
-    bytes: u64,
-}
-
-#[derive(Serialize)]
-struct FindingOut<'a> {
-    rule: &'a str,
-    severity: &'a str,
-    map: String,
-    r#type: &'a str,
-    owner: Option<&'a str>,
-    r#where: String,
-    claimed: &'a str,
-    found: &'a str,
-    cause: Option<&'a str>,
-}
-
-impl<'a> FindingOut<'a> {
-    fn of(row: &'a MapRow, f: &'a Finding) -> Self {
-        FindingOut {
-            rule: f.rule,
-            severity: f.severity.as_str(),
-            map: row.addr.to_string(),
-            r#type: &row.ty,
-            owner: owner(row),
-            r#where: f.place.to_string(),
-            claimed: &f.claimed,
-            found: &f.found,
-            cause: row.causes.first().map(|c| c.class.as_str()),
-        }
-    }
-}
-
-fn owner(row: &MapRow) -> Option<&str> {
-    Some(row.owner.as_str()).filter(|path| !path.is_empty())
-}
-
-fn findings(row: &MapRow) -> impl Iterator<Item = FindingOut<'_>> {
-    row.verdict
-        .iter()
-        .flat_map(|v| &v.findings)
-        .map(move |f| FindingOut::of(row, f))
-}
-
-#[derive(Serialize)]
-struct UnknownOut<'a> {
-    map: String,
-    r#type: &'a str,
-    owner: Option<&'a str>,
-    rules: &'a [&'static str],
-    gaps: &'a [String],
-    gaps_total: u64,
-}
-
-impl<'a> UnknownOut<'a> {
-    fn of(row: &'a MapRow) -> Option<Self> {
-        let verdict = row.verdict.as_ref()?;
-        if verdict.unknown_rules.is_empty() && row.gaps_total == 0 {
-            return None;
-        }
-        Some(UnknownOut {
-            map: row.addr.to_string(),
-            r#type: &row.ty,
-            owner: owner(row),
-            rules: &verdict.unknown_rules,
-            gaps: &row.gaps,
-            gaps_total: row.gaps_total,
-        })
-    }
-}
-
+/// The document of `check`.
 #[derive(Serialize)]
 struct CheckOut<'a> {
     schema: &'a str,
     tool: Tool<'static>,
-    process: Process<'a>,
-    crash: Crash<'a>,
-    gc: Option<Gc<'a>>,
-    maps: Maps,
-    findings: Vec<FindingOut<'a>>,
-    findings_total: u64,
-    causes: Vec<CauseOut<'a>>,
-    writers: Vec<WriterOut<'a>>,
-    unknown: Vec<UnknownOut<'a>>,
-    gaps: &'a [String],
-    gaps_total: u64,
+    #[serde(flatten)]
+    check: Check<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reapplied: Option<Reapplied<'a>>,
     exit: u8,
@@ -160,25 +74,7 @@ pub fn write_check(
     let doc = CheckOut {
         schema: SCHEMA,
         tool: TOOL,
-        process: Process::of(&survey.process),
-        crash: Crash::of(&survey.crash),
-        gc: Gc::of(&survey.crash),
-        maps: Maps {
-            total: t.total,
-            sound: t.sound,
-            broken: t.broken,
-            unknown: t.unknown,
-            mid_write: t.mid_write,
-            entries: t.entries,
-            bytes: t.bytes,
-        },
-        findings: survey.maps.iter().flat_map(findings).collect(),
-        findings_total: t.findings,
-        causes: survey.maps.iter().flat_map(CauseOut::of).collect(),
-        writers: survey.maps.iter().flat_map(WriterOut::of).collect(),
-        unknown: survey.maps.iter().filter_map(UnknownOut::of).collect(),
-        gaps: &survey.find_gaps,
-        gaps_total: survey.find_gaps_total,
+        check: Check::of(survey, t),
         reapplied,
         exit: exit.code(),
     };
@@ -193,8 +89,8 @@ struct CrashOut<'a> {
     process: Process<'a>,
     crash: Crash<'a>,
     gc: Option<Gc<'a>>,
-    findings: Vec<FindingOut<'a>>,
-    causes: Vec<CauseOut<'a>>,
+    findings: Vec<Finding<'a>>,
+    causes: Vec<Cause<'a>>,
     exit: u8,
 }
 
@@ -206,8 +102,8 @@ pub fn write_crash(out: &mut dyn Write, survey: &Survey, exit: Exit) -> io::Resu
         process: Process::of(&survey.process),
         crash: Crash::of(&survey.crash),
         gc: Gc::of(&survey.crash),
-        findings: survey.maps.iter().flat_map(findings).collect(),
-        causes: survey.maps.iter().flat_map(CauseOut::of).collect(),
+        findings: survey.maps.iter().flat_map(Finding::all).collect(),
+        causes: survey.maps.iter().flat_map(Cause::all).collect(),
         exit: exit.code(),
     };
     write_document(out, &doc)
@@ -465,7 +361,7 @@ struct ShowOut<'a> {
     tool: Tool<'static>,
     process: Process<'a>,
     map: Row<'a>,
-    findings: Vec<FindingOut<'a>>,
+    findings: Vec<Finding<'a>>,
     unknown_rules: &'a [&'static str],
     gaps: &'a [String],
     gaps_total: u64,
@@ -498,7 +394,7 @@ pub fn write_show(
         tool: TOOL,
         process: Process::of(&s.process),
         map: Row::of(&s.row),
-        findings: findings(&s.row).collect(),
+        findings: Finding::all(&s.row).collect(),
         unknown_rules: s
             .row
             .verdict

@@ -1,4 +1,4 @@
-//! Every struct and field of Go's runtime that badmap relies on, in one table.
+//! Every struct and field of Go's runtime that badmap relies on, in one table; and some of its variables.
 //! In: the DWARF of a program. Out: offsets and sizes by field. `tests/claims.rs` holds the table
 //! against the binaries of every Go version in the corpus. Over 400 lines: one table, one file.
 
@@ -16,6 +16,23 @@ pub struct Claim {
     pub fields: &'static [&'static [&'static str]],
     /// Fields that exist only in some versions.
     pub optional: &'static [&'static str],
+    /// First Go minor version that has it.
+    pub since: u32,
+    /// Last Go minor version that has it, of those known.
+    pub until: u32,
+    /// The file in the Go tree.
+    pub source: &'static str,
+}
+
+/// One package variable of the runtime that badmap reads as a plain value.
+#[derive(Debug)]
+pub struct VariableClaim {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type, as DWARF names it.
+    pub ty: &'static str,
+    /// Machines in Go's words on which every program has it; empty for all. On others the linker may drop it.
+    pub machines: &'static [&'static str],
     /// First Go minor version that has it.
     pub since: u32,
     /// Last Go minor version that has it, of those known.
@@ -569,6 +586,39 @@ pub static CLAIMS: &[&Claim] = &[
     &WAITQ,
     &SUDOG,
 ];
+
+/// EAX of CPUID leaf 1. Written by `rt0_go` (`runtime/asm_amd64.s`, `runtime/asm_386.s`).
+pub static PROCESSOR_VERSION_INFO: VariableClaim = VariableClaim {
+    name: "runtime.processorVersionInfo",
+    ty: "uint32",
+    machines: &["amd64", "386"],
+    since: 19,
+    until: 27,
+    source: "runtime/runtime2.go",
+};
+
+/// Whether CPUID leaf 0 says `GenuineIntel`. Written by `rt0_go` too.
+pub static IS_INTEL: VariableClaim = VariableClaim {
+    name: "runtime.isIntel",
+    ty: "bool",
+    machines: &["amd64", "386"],
+    since: 19,
+    until: 27,
+    source: "runtime/runtime2.go",
+};
+
+/// The environment as the process was given it (`goenvs`), which `os.Setenv` does not change.
+pub static ENVS: VariableClaim = VariableClaim {
+    name: "runtime.envs",
+    ty: "[]string",
+    machines: &[],
+    since: 19,
+    until: 27,
+    source: "runtime/runtime.go",
+};
+
+/// Every claim of a variable, for the same test.
+pub static VARIABLES: &[&VariableClaim] = &[&PROCESSOR_VERSION_INFO, &IS_INTEL, &ENVS];
 
 impl Claim {
     /// Binds the claim's fields in this program. `None` when the type or a needed field is not there.

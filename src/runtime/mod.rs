@@ -9,6 +9,7 @@ pub mod goroutines;
 pub mod heap;
 pub mod known;
 pub mod liveslots;
+pub mod machine;
 pub mod modules;
 pub(crate) mod mspan;
 pub(crate) mod pageindex;

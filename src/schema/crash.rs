@@ -31,22 +31,22 @@ const AGAINST: &str = "against";
 #[derive(Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct Crash<'a> {
-    kind: Cow<'a, str>,
-    message: Option<Cow<'a, str>>,
+    pub(crate) kind: Cow<'a, str>,
+    pub(crate) message: Option<Cow<'a, str>>,
     source: Option<Cow<'a, str>>,
     panics: Cow<'a, [String]>,
     signal: Option<i32>,
     signal_name: Option<Cow<'a, str>>,
     fault: Option<Fault<'a>>,
-    goroutine: Option<u64>,
+    pub(crate) goroutine: Option<u64>,
     thread: Option<u32>,
-    map_function: Option<Cow<'a, str>>,
-    op: Option<Cow<'a, str>>,
-    frames: Vec<Line<'a>>,
-    cause: Option<Cause<'a>>,
-    map: Option<Map<'a>>,
-    candidates: Vec<Map<'a>>,
-    parties: Vec<Party<'a>>,
+    pub(crate) map_function: Option<Cow<'a, str>>,
+    pub(crate) op: Option<Cow<'a, str>>,
+    pub(crate) frames: Vec<Line<'a>>,
+    pub(crate) cause: Option<Cause<'a>>,
+    pub(crate) map: Option<Map<'a>>,
+    pub(crate) candidates: Vec<Map<'a>>,
+    pub(crate) parties: Vec<Party<'a>>,
     parties_total: Option<Totals>,
     gaps: Cow<'a, [String]>,
 }
@@ -59,45 +59,47 @@ struct Fault<'a> {
     function: Cow<'a, str>,
 }
 
-#[derive(Default, Serialize, Deserialize, Debug)]
-#[serde(default)]
 /// A line of the program's source.
+#[derive(Default, Serialize, Deserialize, Debug)]
+#[serde(default)]
 pub struct Line<'a> {
-    function: Cow<'a, str>,
-    file: Cow<'a, str>,
-    line: u32,
-    inlined: bool,
+    pub(crate) function: Cow<'a, str>,
+    pub(crate) file: Cow<'a, str>,
+    pub(crate) line: u32,
+    pub(crate) inlined: bool,
+}
+
+/// The likeliest class of causes.
+#[derive(Default, Serialize, Deserialize, Debug)]
+#[serde(default)]
+pub struct Cause<'a> {
+    pub(crate) class: Cow<'a, str>,
+    pub(crate) confidence: f64,
+    pub(crate) evidence: Vec<Evidence<'a>>,
 }
 
 #[derive(Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
-struct Cause<'a> {
-    class: Cow<'a, str>,
-    confidence: f64,
-    evidence: Vec<Evidence<'a>>,
-}
-
-#[derive(Default, Serialize, Deserialize, Debug)]
-#[serde(default)]
-struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     says: Cow<'a, str>,
     what: Cow<'a, str>,
 }
 
+/// A map a crash is about.
 #[derive(Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
-struct Map<'a> {
-    addr: String,
-    r#type: Option<Cow<'a, str>>,
-    owner: Option<Cow<'a, str>>,
-    len: Option<i64>,
-    writing: Option<bool>,
-    evidence: Cow<'a, [String]>,
+pub struct Map<'a> {
+    pub(crate) addr: String,
+    pub(crate) r#type: Option<Cow<'a, str>>,
+    pub(crate) owner: Option<Cow<'a, str>>,
+    pub(crate) len: Option<i64>,
+    pub(crate) writing: Option<bool>,
+    pub(crate) evidence: Cow<'a, [String]>,
 }
 
 #[derive(Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
-struct Party<'a> {
+pub(crate) struct Party<'a> {
     goroutine: u64,
     state: Cow<'a, str>,
     wait_reason: Option<Cow<'a, str>>,

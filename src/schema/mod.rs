@@ -2,6 +2,8 @@
 //! In: plain results. Out: structs that serde writes as `docs/JSON.md` documents them, and the same results
 //! again from what was read. Nothing here touches a file.
 
+pub mod causes;
+pub mod check;
 pub mod crash;
 pub mod places;
 pub mod process;

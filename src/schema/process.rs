@@ -2,6 +2,8 @@
 //! In: `ProcessInfo`. Out: a struct that serde writes and reads, and `ProcessInfo` again.
 
 use crate::base::addr::Addr;
+use crate::process::cpu::Cpu;
+use crate::process::environ::is_host_name;
 use crate::schema::number;
 use crate::schema::words::known;
 use crate::survey::result::BinaryFrom;
@@ -16,24 +18,26 @@ use std::path::PathBuf;
 #[derive(Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub struct Process<'a> {
-    go: Cow<'a, str>,
+    pub(crate) go: Cow<'a, str>,
     untested: bool,
     os: Cow<'a, str>,
-    arch: Cow<'a, str>,
+    pub(crate) arch: Cow<'a, str>,
     maps: Cow<'a, str>,
     hash: Option<Cow<'a, str>>,
-    build_id: Option<Cow<'a, str>>,
+    pub(crate) build_id: Option<Cow<'a, str>>,
     core: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     snapshot: Option<Cow<'a, str>>,
     core_bytes: u64,
-    compressed: Option<Cow<'a, str>>,
-    binary: Cow<'a, str>,
+    pub(crate) compressed: Option<Cow<'a, str>>,
+    pub(crate) binary: Cow<'a, str>,
     binary_from: Cow<'a, str>,
     binary_build_id: Option<Cow<'a, str>>,
-    pid: Option<u32>,
+    pub(crate) pid: Option<u32>,
     command: Option<Cow<'a, str>>,
-    how_dumped: Option<Cow<'a, str>>,
+    pub(crate) cpu: Option<Kind<'a>>,
+    pub(crate) host: Option<Cow<'a, str>>,
+    pub(crate) how_dumped: Option<Cow<'a, str>>,
     r#match: Cow<'a, str>,
     dwarf: Option<u16>,
     slide: String,
@@ -44,6 +48,42 @@ pub struct Process<'a> {
     not_dumped_bytes: u64,
     missing_bytes: u64,
     missing: Vec<Range>,
+}
+
+/// The kind of CPU.
+#[derive(Default, Serialize, Deserialize, Debug)]
+#[serde(default)]
+pub(crate) struct Kind<'a> {
+    pub(crate) name: Cow<'a, str>,
+    hwcap: Option<String>,
+    hwcap2: Option<String>,
+    xcr0: Option<String>,
+    platform: Option<Cow<'a, str>>,
+}
+
+impl<'a> Kind<'a> {
+    fn of(cpu: &'a Cpu) -> Self {
+        let hex = |bits: Option<u64>| bits.map(|v| format!("{v:#x}"));
+        Kind {
+            name: Cow::Borrowed(&cpu.name),
+            hwcap: hex(cpu.hwcap),
+            hwcap2: hex(cpu.hwcap2),
+            xcr0: hex(cpu.xcr0),
+            platform: cpu.platform.as_deref().map(Cow::Borrowed),
+        }
+    }
+
+    /// `None` without a name: there is nothing to group by.
+    fn into_cpu(self) -> Option<Cpu> {
+        let bits = |hex: Option<String>| hex.and_then(|h| number(&h));
+        (!self.name.is_empty()).then(|| Cpu {
+            name: self.name.into_owned(),
+            hwcap: bits(self.hwcap),
+            hwcap2: bits(self.hwcap2),
+            xcr0: bits(self.xcr0),
+            platform: self.platform.map(Cow::into_owned),
+        })
+    }
 }
 
 #[derive(Default, Serialize, Deserialize, Debug)]
@@ -74,6 +114,8 @@ impl<'a> Process<'a> {
             binary_build_id: some(&p.binary_build_id),
             pid: p.pid,
             command: some(&p.command),
+            cpu: p.cpu.as_ref().map(Kind::of),
+            host: some(&p.host),
             how_dumped: Some(p.how_dumped)
                 .filter(|how| *how != "unknown")
                 .map(Cow::Borrowed),
@@ -128,8 +170,11 @@ impl<'a> Process<'a> {
                 .unwrap_or(Match::Unverified),
             core_build_id: some(self.build_id),
             binary_build_id: some(self.binary_build_id),
+            identity: None,
             pid: self.pid,
             command: some(self.command),
+            cpu: self.cpu.and_then(Kind::into_cpu),
+            host: some(self.host).filter(|h| is_host_name(h.as_bytes())),
             how_dumped: known(self.how_dumped.as_deref().unwrap_or("unknown")),
             threads: self.threads,
             goroutines: self.goroutines,

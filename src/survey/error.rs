@@ -29,6 +29,8 @@ pub enum SurveyError {
         core: PathBuf,
         /// What was tried, in words.
         tried: String,
+        /// What it would be known by.
+        wanted: Box<Wanted>,
     },
     /// The binary is not the one that made the core.
     #[error("pairing {} with {}: {what}", core.display(), binary.display())]
@@ -88,6 +90,17 @@ pub enum SurveyError {
         /// What there is instead.
         found: String,
     },
+}
+
+/// What a binary would be known by.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Wanted {
+    /// Go's build ID.
+    pub go: Option<String>,
+    /// The GNU build ID, in hex.
+    pub gnu: Option<String>,
+    /// The path in the core's own notes.
+    pub path: Option<PathBuf>,
 }
 
 fn unreadable_words(n: Option<u64>) -> String {

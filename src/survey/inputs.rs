@@ -16,6 +16,7 @@ use crate::process::memory::Memory;
 use crate::process::notes::AT_PHDR;
 use crate::process::notes::Notes;
 use crate::survey::error::SurveyError;
+use crate::survey::error::Wanted;
 use crate::survey::request::Request;
 use crate::survey::result::BinaryFrom;
 use crate::survey::result::Match;
@@ -110,6 +111,11 @@ fn require(
     .into())
 }
 
+/// A GNU build ID as people write it.
+pub fn hex(id: &[u8]) -> String {
+    id.iter().map(|b| format!("{b:02x}")).collect()
+}
+
 /// What the core says of its own executable.
 #[derive(Debug)]
 pub struct Identity {
@@ -143,7 +149,6 @@ impl Identity {
 
     /// The same, given the build IDs of the binary.
     fn matches_ids(&self, binary: &BuildIds) -> Pairing {
-        let hex = |b: &[u8]| b.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let pairs = [
             (
                 self.ids.gnu.as_deref().map(hex),
@@ -201,6 +206,21 @@ pub fn find_binary(
         },
         None => tried.push("the core does not name it".to_string()),
     }
+    if let Some(index) = &req.index {
+        match index.find(&identity.ids) {
+            Some(path) => match try_binary(req, path, identity) {
+                Ok(file) => return Ok((file, BinaryFrom::BinaryDir)),
+                Err(why) => tried.push(format!("{} has its build ID, but {why}", path.display())),
+            },
+            None if identity.ids == BuildIds::default() => {
+                tried.push("the core holds no build ID to look for".to_string());
+            }
+            None => tried.push(format!(
+                "none of the {} executables that were listed has its build ID",
+                index.len()
+            )),
+        }
+    }
     for dir in &req.binary_dirs {
         if identity.ids == BuildIds::default() {
             tried.push(format!(
@@ -221,6 +241,11 @@ pub fn find_binary(
     Err(SurveyError::NoBinary {
         core: core.to_path_buf(),
         tried: tried.join("; "),
+        wanted: Box::new(Wanted {
+            go: identity.ids.go.clone(),
+            gnu: identity.ids.gnu.as_deref().map(hex),
+            path: identity.exe.clone(),
+        }),
     })
 }
 

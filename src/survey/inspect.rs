@@ -26,7 +26,6 @@ use crate::survey::judge::sharing;
 use crate::survey::owners::with_paths;
 use crate::survey::proof::prove_hashes;
 use crate::survey::redact::Redactor;
-use crate::survey::redact::process_identity;
 use crate::survey::request::Request;
 use crate::survey::request::Target;
 use crate::survey::request::ValueMode;
@@ -106,7 +105,7 @@ pub fn inspect<R>(
         Ok(with_paths(s, req, &found, |paths, redactor| {
             let mut all = Inspection {
                 process: &s.process,
-                identity: process_identity(&s.values, &s.identity.notes),
+                identity: s.process.identity.clone(),
                 crash: &CrashInfo::default(),
                 gaps: find_gaps(s, &found),
                 gaps_total: find_gaps_total(s, &found),

@@ -1,5 +1,6 @@
 //! The whole way once: from paths to results, as every command wants them.
 
+pub mod binaries;
 mod crash;
 pub mod detail;
 pub mod ending;

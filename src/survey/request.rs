@@ -3,7 +3,9 @@
 
 use crate::base::addr::Addr;
 use crate::file::scratch::Scratch;
+use crate::survey::binaries::BinaryIndex;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Which process, and how its secrets are treated.
 #[derive(Clone, Debug)]
@@ -14,6 +16,8 @@ pub struct Request {
     pub binary: Option<PathBuf>,
     /// Directories searched for a binary with the core's build ID.
     pub binary_dirs: Vec<PathBuf>,
+    /// Executables by build ID, where somebody has listed them beforehand.
+    pub index: Option<Arc<BinaryIndex>>,
     /// Go on although the build IDs differ.
     pub allow_mismatch: bool,
     /// Where compressed files are unpacked (into files without a name), and how much room they may take.

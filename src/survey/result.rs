@@ -6,6 +6,7 @@ use crate::cause::explain::Cause;
 use crate::check::rule::MapVerdict;
 use crate::check::rule::Verdict;
 use crate::maps::image::Hands;
+use crate::process::cpu::Cpu;
 use crate::runtime::funcnames::is_plumbing;
 use crate::runtime::pclntab::SourceFrame;
 use crate::survey::ending::CrashInfo;
@@ -45,10 +46,17 @@ pub struct ProcessInfo {
     pub core_build_id: Option<String>,
     /// Build ID of the binary, of the same kind.
     pub binary_build_id: Option<String>,
+    /// What names the process, in all dumps of it, and says nothing of it; `None` where its random bytes cannot be
+    /// read, and of a snapshot.
+    pub identity: Option<String>,
     /// Process id.
     pub pid: Option<u32>,
     /// Command name of the process, which may be a thread's; only where values are shown in clear.
     pub command: Option<String>,
+    /// The kind of CPU it ran on.
+    pub cpu: Option<Cpu>,
+    /// The host it ran on: `HOSTNAME` of its environment, if that looks like a host name.
+    pub host: Option<String>,
     /// Who wrote the core: `kernel`, `gcore`, `delve`, `unknown`.
     pub how_dumped: &'static str,
     /// Threads with registers in the core.

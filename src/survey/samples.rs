@@ -2,6 +2,7 @@
 //! In: nothing. Out: rows of the shapes that real cores give.
 
 use crate::base::addr::Addr;
+use crate::process::cpu::Cpu;
 use crate::runtime::pclntab::SourceFrame;
 use crate::survey::result::BinaryFrom;
 use crate::survey::result::FrameRow;
@@ -229,8 +230,17 @@ pub(crate) fn process() -> ProcessInfo {
         matched: Match::Yes,
         core_build_id: Some("5f3a0c9d".into()),
         binary_build_id: Some("5f3a0c9d".into()),
+        identity: None,
         pid: Some(4711),
         command: Some("sessiond".into()),
+        cpu: Some(Cpu {
+            name: "intel family 6 model 85 stepping 7".into(),
+            hwcap: Some(0xbfeb_fbff),
+            hwcap2: Some(2),
+            xcr0: Some(0xe7),
+            platform: Some("x86_64".into()),
+        }),
+        host: Some("sessions-7.example.com".into()),
         how_dumped: "kernel",
         threads: 12,
         goroutines: Some(340),

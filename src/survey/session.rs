@@ -16,6 +16,7 @@ use crate::hash::hasher::Hashers;
 use crate::maps::layout::MapLayouts;
 use crate::maps::reader::MapReader;
 use crate::maps::value::Values;
+use crate::process::cpu::Cpu;
 use crate::process::image;
 use crate::process::memory::Memory;
 use crate::process::threads::Thread;
@@ -26,6 +27,8 @@ use crate::runtime::goroutines::Goroutines;
 use crate::runtime::goroutines::read_goroutines;
 use crate::runtime::heap::Heap;
 use crate::runtime::known::KnownTypes;
+use crate::runtime::machine::read_cpuid;
+use crate::runtime::machine::read_host;
 use crate::runtime::modules::Modules;
 use crate::runtime::pclntab::PcTables;
 use crate::runtime::program::Program;
@@ -40,6 +43,7 @@ use crate::survey::inputs::Identity;
 use crate::survey::inputs::Pairing;
 use crate::survey::inputs::find_binary;
 use crate::survey::inputs::open_given;
+use crate::survey::redact::process_identity;
 use crate::survey::request::Request;
 use crate::survey::request::ValueMode;
 use crate::survey::result::BinaryFrom;
@@ -215,6 +219,11 @@ pub fn with_session<R>(
     if req.values != ValueMode::Clear {
         process.command = None; // the name of a thread, which programs may choose
     }
+    let values = Values {
+        program,
+        meta: &meta,
+    };
+    process.identity = process_identity(&values, &identity.notes);
     let session = Session {
         reader: MapReader {
             program,
@@ -224,10 +233,7 @@ pub fn with_session<R>(
             hashers: &hashers,
         },
         modules: &modules,
-        values: Values {
-            program,
-            meta: &meta,
-        },
+        values,
         identity: &identity,
         threads: &threads,
         tables: &tables,
@@ -368,8 +374,11 @@ fn describe(
         matched: files.pairing.matched,
         core_build_id: files.pairing.core.clone(),
         binary_build_id: files.pairing.binary.clone(),
+        identity: None,
         pid: notes.pid,
         command: notes.command.clone(),
+        cpu: Cpu::read(core, notes, program.mem, read_cpuid(program)),
+        host: read_host(program, notes),
         how_dumped: notes.how_dumped,
         threads: threads.len(),
         goroutines: goroutines.map(|g| g.list.len() as u64),

@@ -107,6 +107,7 @@ pub fn request(files: &CoreFiles) -> Request {
         scratch: Scratch::new(std::env::temp_dir(), None),
         values: ValueMode::Clear,
         digest_key: None,
+        index: None,
     }
 }
 

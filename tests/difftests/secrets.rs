@@ -1,5 +1,5 @@
 //! No byte of a key or elem, no name of a thread, no argument and nothing of the environment is in any output, unless it
-//! is asked for. The program plants the word MARKER in all of them.
+//! is asked for; the name of the host is the exception (`docs/SNAPSHOT.md`, Secrets). The program plants the word MARKER in all of them.
 
 use crate::arg;
 use crate::files::corpora;

@@ -52,6 +52,7 @@ impl Victim {
             scratch: Scratch::new(std::env::temp_dir(), None),
             values: ValueMode::None,
             digest_key: None,
+            index: None,
         };
         with_session(&request, &Silent, |s| Ok(question(s))).unwrap_or_else(|e| panic!("{e}"))
     }
