@@ -52,6 +52,7 @@ fn misuse_names_the_mistake_and_exits_with_2() {
     assert_session("usage-no-map", &["show", "core"]);
     assert_session("usage-bad-address", &["show", "core", "--map", "0xc00g"]);
     assert_session("usage-top", &["list", "core", "--top", "many"]);
+    assert_session("usage-tmp-limit", &["info", "core", "--tmp-limit", "lots"]);
     assert_session("usage-jobs", &["list", "core", "--jobs", "0"]);
     assert_session(
         "usage-goroutine",

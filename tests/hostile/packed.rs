@@ -167,9 +167,6 @@ fn a_cap_on_disk_ends_every_command_with_a_hint() {
             "{ran:?}"
         );
     }
-    let limit = ["--tmp-limit", "lots"];
-    let ran = run(&[&["info", "core"], &limit[..]].concat());
-    assert!(ran.code == 2 && ran.stderr.contains("512M"), "{ran:?}");
 }
 
 #[test]
@@ -256,8 +253,13 @@ fn packed_files_that_are_no_core_are_named_for_what_they_are() {
             &["gzip", "once"],
         );
         let mut damaged = pack(format, &[7; 1000]);
-        damaged[4] ^= 0xff;
-        damaged[5] ^= 0xff;
+        // Behind the magic, but that gzip's header says nothing that matters; its sum stands at the end.
+        let at = match format {
+            "gzip" => damaged.len() - 6,
+            "xz" => 7,
+            _ => 4,
+        };
+        damaged[at] ^= 0xff;
         let damaged = room.write(&format!("damaged.{ends}"), &damaged);
         refused(&[&damaged], &["damaged", "hint: "]);
         // A gigabyte of zeros.
