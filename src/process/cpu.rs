@@ -122,6 +122,8 @@ fn platform(mem: &Memory<'_>, at: u64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects)] // sums of small numbers that stand here
+
     use super::*;
     use crate::base::addr::AddrRange;
     use crate::base::bytes::Abi;

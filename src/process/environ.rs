@@ -102,6 +102,8 @@ pub(crate) fn c_string(mem: &Memory<'_>, addr: Addr, limit: u64) -> Option<Vec<u
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects)] // sums of small numbers that stand here
+
     use super::*;
     use crate::base::addr::AddrRange;
     use crate::base::bytes::Abi;

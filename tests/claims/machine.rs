@@ -109,12 +109,12 @@ fn string_of_go(s: &Session<'_, '_>) -> Option<(Addr, usize)> {
     let program = s.reader.program;
     let mem = program.mem;
     let (data, count, _) = program.variable(ENVS.name)?.slice().ok()?;
-    let all = (0..count).map(|i| {
+    let mut all = (0..count).map(|i| {
         let at = data.element(i, 2 * mem.abi.word()).unwrap();
         let len = mem.read_uptr(at.checked_add(mem.abi.word()).unwrap());
         (mem.read_addr(at).unwrap(), len.unwrap() as usize)
     });
-    all.filter(|(_, len)| *len > 12).last()
+    all.rfind(|(_, len)| *len > 12)
 }
 
 /// What is wrong with what a core says of its machine.
@@ -152,7 +152,7 @@ fn wrong_machine(s: &Session<'_, '_>, entry: &BinaryEntry, seen: &mut Seen) -> V
     {
         wrong.push(format!("the host on its stack is {by_stack:?}"));
     }
-    let by_go = planted(s, string_of_go(s), |p| host_by_go(p));
+    let by_go = planted(s, string_of_go(s), host_by_go);
     let told = by_go
         .as_ref()
         .is_some_and(|(name, got)| got.as_ref() == Some(name));
