@@ -79,6 +79,11 @@ impl Common {
         share.powf(self.here.saturating_sub(1) as f64)
     }
 
+    /// Whether it says anything: there are others that have another value, and more than one core that has this.
+    pub fn is_worth_a_line(&self) -> bool {
+        self.cores < self.known && (self.here > 1 || self.of == Trait::Cause)
+    }
+
     /// Whether chance is out of the question: less than one in a thousand.
     pub fn stands_out(&self) -> bool {
         self.chance() < 0.001

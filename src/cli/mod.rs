@@ -16,6 +16,7 @@ mod select;
 mod show;
 mod snapshot;
 mod source;
+mod triage;
 
 use crate::cli::fail::report_failure;
 use crate::cli::fail::report_usage;
@@ -49,6 +50,7 @@ Examples:
   badmap list core.4711 --sort bytes     which map eats the memory
   badmap snapshot core.4711 -o m.badmap  a small file that stands for the core
   badmap diff m.badmap t.badmap          what happened between two dumps
+  badmap triage night.jsonl              which bugs the cores of a batch have
   badmap goroutines core.4711            what every goroutine was doing
   badmap explain MAP-COUNT               what a finding means")]
 struct Cli {
@@ -65,6 +67,7 @@ enum Command {
     Goroutines(goroutines::Args),
     Snapshot(snapshot::Args),
     Diff(diff::Args),
+    Triage(triage::Args),
     Explain(explain::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
@@ -84,6 +87,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Goroutines(args) => goroutines::run(&args),
         Command::Snapshot(args) => snapshot::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Triage(args) => triage::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),
