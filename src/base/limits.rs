@@ -176,6 +176,12 @@ pub const MAX_ALONE: u64 = 16 << 20;
 /// Bytes of one line of a snapshot. The longest that badmap writes, a map with 4,096 tables, has half a megabyte.
 pub const MAX_LINE: u64 = 4 << 20;
 
+/// Lines of one file of results. A fleet that dumps a core a minute has half a million in a year.
+pub const MAX_RESULTS: u64 = 1 << 24;
+
+/// Bytes that are kept of a text of a core's results: a signature, an error, a path.
+pub const MAX_KEPT: usize = 4 << 10;
+
 /// Bytes that a snapshot may unpack to, however small it is.
 pub const MIN_UNPACKED: u64 = 16 << 20;
 

@@ -1,10 +1,14 @@
-//! Why a batch cannot be run. What keeps badmap from reading one core is no error of the batch, but that core's result.
-//! In: what went wrong. Out: one error, with a hint where one is known.
+//! Why a batch cannot be run, or its results not be read. What keeps badmap from reading one core is no error of the
+//! batch, but that core's result.
+//! In: what went wrong. Out: one error that names the file, and the line where there is one; with a hint where one is known.
 
+use crate::base::limits::MAX_LINE;
+use crate::base::limits::MAX_RESULTS;
+use crate::schema::SCHEMA;
 use std::io;
 use std::path::PathBuf;
 
-/// The batch as a whole cannot be run.
+/// A batch, or its results, cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
     /// A pattern is none, or fits nothing.
@@ -55,6 +59,55 @@ pub enum BatchError {
         #[source]
         source: io::Error,
     },
+    /// The file cannot be opened, read or unpacked.
+    #[error("reading {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system or the unpacker said.
+        #[source]
+        source: io::Error,
+    },
+    /// A line is none of ours.
+    #[error("reading {}: line {line} is no result of a batch: {what}", path.display())]
+    NotOne {
+        /// The file.
+        path: PathBuf,
+        /// Its number, from 1.
+        line: u64,
+        /// What it is instead.
+        what: String,
+    },
+    /// A line is of a schema that is not known here.
+    #[error("reading {}: line {line} has the schema {found}, and this badmap reads {SCHEMA}", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its number, from 1.
+        line: u64,
+        /// The schema it names.
+        found: String,
+    },
+    /// A line is longer than any that badmap writes.
+    #[error("reading {}: line {line} is longer than {} MiB", path.display(), MAX_LINE >> 20)]
+    LongLine {
+        /// The file.
+        path: PathBuf,
+        /// Its number, from 1.
+        line: u64,
+    },
+    /// It unpacks to far more than results of its size do.
+    #[error("reading {}: it unpacks to more than results of its size can hold", path.display())]
+    Bomb {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There are more lines than are looked at.
+    #[error("reading {}: it has more than {MAX_RESULTS} lines", path.display())]
+    TooMany {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 impl BatchError {
@@ -71,7 +124,14 @@ impl BatchError {
             BatchError::Busy { .. } => {
                 "give each shard a file of its own; badmap triage merges them"
             }
-            BatchError::File { .. } | BatchError::Spawn { .. } => return None,
+            BatchError::NotOne { .. } => "badmap batch PATH --format jsonl writes such lines",
+            BatchError::Version { .. } => "a newer badmap may read it",
+            BatchError::TooMany { .. } => "name fewer at a time",
+            BatchError::File { .. }
+            | BatchError::Spawn { .. }
+            | BatchError::Io { .. }
+            | BatchError::LongLine { .. }
+            | BatchError::Bomb { .. } => return None,
         };
         Some(text.to_owned())
     }

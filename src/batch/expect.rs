@@ -1,12 +1,19 @@
 //! What a core must give, and whether it did.
 //! In: expectations of a manifest, or the lines of an earlier run. Out: what differs, in words.
 
+use crate::batch::candidate::Candidate;
+use crate::batch::error::BatchError;
 use crate::batch::line::Expected;
 use crate::batch::line::Line;
 use crate::batch::line::Status;
 use crate::batch::line::Verdict;
+use crate::batch::manifest::read_manifest;
+use crate::batch::results::read_results;
 use serde::Deserialize;
 use std::collections::HashMap;
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::path::Path;
 
 /// What a core must give. What is not said may be anything.
 #[derive(Clone, PartialEq, Eq, Default, Deserialize, Debug)]
@@ -131,6 +138,41 @@ pub struct Expectations {
 }
 
 impl Expectations {
+    /// Reads them: from a manifest, else from the results of an earlier run.
+    /// # Errors
+    /// Whatever keeps the file from being read.
+    pub fn read(path: &Path) -> Result<Expectations, BatchError> {
+        let mut out = Expectations::default();
+        if path.extension() == Some(OsStr::new("toml")) {
+            for core in read_manifest(path)? {
+                if let Some(expectation) = core.expect.clone() {
+                    out.add(&core.core(), expectation);
+                }
+            }
+        } else {
+            for line in read_results(path) {
+                let line = line?;
+                out.add(&line.core, Expectation::of(&line));
+            }
+        }
+        Ok(out)
+    }
+
+    /// How many cores are expected and are not among these.
+    pub fn absent(&self, cores: &[Candidate]) -> u64 {
+        let (mut paths, mut names) = (HashSet::new(), HashSet::new());
+        for core in cores.iter().map(Candidate::core) {
+            names.insert(file_name(&core).to_owned());
+            paths.insert(core);
+        }
+        let is_there = |core: &String| {
+            let name = file_name(core);
+            let single = self.by_name.get(name).is_some_and(Option::is_some);
+            paths.contains(core) || (single && names.contains(name))
+        };
+        self.by_path.keys().filter(|c| !is_there(c)).count() as u64
+    }
+
     /// Adds what one core must give.
     pub fn add(&mut self, core: &str, expectation: Expectation) {
         self.by_name

@@ -1,6 +1,7 @@
 //! Bad news on stderr: the error line, the hint, and exit code 2.
 //! In: an error of clap, of the library or of the output. Out: text and an exit code.
 
+use crate::batch::error::BatchError;
 use crate::cli::output::OutputError;
 use crate::cli::output::colored_help;
 use crate::cli::output::write_out;
@@ -57,6 +58,9 @@ fn hint_of(err: &anyhow::Error) -> Option<String> {
         return e.hint();
     }
     if let Some(e) = err.downcast_ref::<DumpError>() {
+        return e.hint();
+    }
+    if let Some(e) = err.downcast_ref::<BatchError>() {
         return e.hint();
     }
     if let Some(e) = err.downcast_ref::<KeyFileError>() {

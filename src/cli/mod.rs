@@ -1,6 +1,8 @@
 //! The command line: what is asked, in; results on stdout, bad news on stderr, an exit code out.
 //! This is the edge: only here are the environment, the terminal and the working directory known.
 
+mod batch;
+mod batch_child;
 mod check;
 mod diff;
 mod explain;
@@ -14,8 +16,10 @@ mod output;
 mod progress;
 mod select;
 mod show;
+mod signals;
 mod snapshot;
 mod source;
+mod triage;
 mod units;
 
 use crate::cli::fail::report_failure;
@@ -50,6 +54,8 @@ Examples:
   badmap list core.4711 --sort bytes     which map eats the memory
   badmap snapshot core.4711 -o m.badmap  a small file that stands for the core
   badmap diff m.badmap t.badmap          what happened between two dumps
+  badmap triage night.jsonl              which bugs the cores of a batch have
+  badmap batch /var/crash                every core there is
   badmap goroutines core.4711            what every goroutine was doing
   badmap explain MAP-COUNT               what a finding means")]
 struct Cli {
@@ -66,9 +72,13 @@ enum Command {
     Goroutines(goroutines::Args),
     Snapshot(snapshot::Args),
     Diff(diff::Args),
+    Batch(batch::Args),
+    Triage(triage::Args),
     Explain(explain::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
+    #[command(hide = true)]
+    BatchChild(batch_child::Args),
 }
 
 /// Runs one command line, program name first, and returns the exit code.
@@ -85,6 +95,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Goroutines(args) => goroutines::run(&args),
         Command::Snapshot(args) => snapshot::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Batch(args) => batch::run(&args),
+        Command::BatchChild(args) => batch_child::run(&args),
+        Command::Triage(args) => triage::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),
@@ -107,7 +120,8 @@ mod tests {
 
     #[test]
     fn every_command_has_examples_and_exit_codes_in_its_help() {
-        for mut command in Cli::command().get_subcommands().cloned() {
+        let shown = |c: &&clap::Command| !c.is_hide_set();
+        for mut command in Cli::command().get_subcommands().filter(shown).cloned() {
             let help = command.render_long_help().to_string();
             assert!(help.contains("Examples:"), "{}", command.get_name());
             assert!(help.contains("Exit codes:"), "{}", command.get_name());

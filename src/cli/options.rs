@@ -3,6 +3,7 @@
 
 use crate::cli::fail::say;
 use crate::cli::output::colored;
+use crate::cli::output::colored_stderr;
 use crate::cli::units::parse_size;
 use crate::file::keyfile::KEY_BYTES;
 use crate::file::keyfile::read_or_make;
@@ -207,6 +208,14 @@ pub(super) struct Look {
 }
 
 impl Look {
+    /// The style of text on stderr.
+    pub(super) fn style_of_stderr(&self) -> Style {
+        Style {
+            color: colored_stderr(self.color),
+            verbose: self.verbose,
+        }
+    }
+
     /// The style of text.
     pub(super) fn style(&self) -> Style {
         Style {

@@ -35,17 +35,29 @@ pub(super) fn write_out(
 
 /// Whether results are coloured.
 pub(super) fn colored(choice: Color) -> bool {
+    colored_on(choice, io::stdout().is_terminal())
+}
+
+/// Whether what goes to stderr is coloured.
+pub(super) fn colored_stderr(choice: Color) -> bool {
+    colored_on(choice, io::stderr().is_terminal())
+}
+
+fn colored_on(choice: Color, is_terminal: bool) -> bool {
     match choice {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => colored_help(),
+        Color::Auto => is_terminal && is_welcome(),
     }
 }
 
 /// Whether colour is welcome when nobody said so: a terminal, and no wish to the contrary.
 pub(super) fn colored_help() -> bool {
+    io::stdout().is_terminal() && is_welcome()
+}
+
+/// Whether nobody has said that colour is not.
+fn is_welcome() -> bool {
     let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
-    io::stdout().is_terminal()
-        && unset("NO_COLOR")
-        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    unset("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }

@@ -238,6 +238,15 @@ impl Lines {
         })
     }
 
+    /// The lines of what is open already, and not packed.
+    pub fn plain(reader: Box<dyn Read>) -> Lines {
+        Lines {
+            reader: BufReader::with_capacity(BUFFER, reader),
+            left: u64::MAX,
+            line: Vec::new(),
+        }
+    }
+
     /// The first bytes of the file, at most so many.
     /// # Errors
     /// When they cannot be read.

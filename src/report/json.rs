@@ -37,6 +37,7 @@ use std::io::Write;
 
 pub mod diff;
 pub mod goroutines;
+pub mod triage;
 
 /// The document of `check`.
 #[derive(Serialize)]

@@ -100,17 +100,17 @@ pub struct Map<'a> {
 #[derive(Default, Serialize, Deserialize, Debug)]
 #[serde(default)]
 pub(crate) struct Party<'a> {
-    goroutine: u64,
+    pub(crate) goroutine: u64,
     state: Cow<'a, str>,
     wait_reason: Option<Cow<'a, str>>,
     waiting_ns: Option<u64>,
-    grade: Cow<'a, str>,
-    op: Option<Cow<'a, str>>,
+    pub(crate) grade: Cow<'a, str>,
+    pub(crate) op: Option<Cow<'a, str>>,
     entering: bool,
     live: bool,
-    function: Option<Cow<'a, str>>,
-    file: Option<Cow<'a, str>>,
-    line: Option<u32>,
+    pub(crate) function: Option<Cow<'a, str>>,
+    pub(crate) file: Option<Cow<'a, str>>,
+    pub(crate) line: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inlined: Option<bool>,
     evidence: Cow<'a, str>,
