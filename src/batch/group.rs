@@ -84,9 +84,10 @@ impl Common {
         self.cores < self.known && (self.here > 1 || self.of == Trait::Cause)
     }
 
-    /// Whether chance is out of the question: less than one in a thousand.
+    /// Whether chance is out of the question: less than one in a thousand. Never of a cause: that cores of one bug
+    /// have one is no wonder.
     pub fn stands_out(&self) -> bool {
-        self.chance() < 0.001
+        self.of != Trait::Cause && self.chance() < 0.001
     }
 }
 
