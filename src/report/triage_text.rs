@@ -44,11 +44,7 @@ pub fn write_triage(out: &mut dyn Write, t: &Triage, style: Style) -> io::Result
     let rest = t.groups_total.saturating_sub(shown);
     if rest > 0 {
         let rest = count(rest, "more group", "more groups");
-        writeln!(
-            out,
-            "\nand {rest}: --top {} or -v shows all",
-            t.groups_total
-        )?;
+        writeln!(out, "\nand {rest}: --top {} shows all", t.groups_total)?;
     }
     write_without(out, &without, t.by, style)
 }
@@ -116,7 +112,7 @@ pub(crate) fn ink(outcome: Outcome) -> Ink {
         Outcome::Unproven
         | Outcome::Failed
         | Outcome::Timeout
-        | Outcome::Memory
+        | Outcome::OutOfMemory
         | Outcome::Crashed => Ink::Doubt,
     }
 }

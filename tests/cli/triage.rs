@@ -4,6 +4,7 @@
 use crate::assert_session_in;
 use crate::badmap_in;
 use crate::run_in;
+use badmap::file::stream::PackedWriter;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -120,4 +121,23 @@ fn standard_input_is_read() {
     assert_eq!(done.status.code(), Some(0));
     let stdout = String::from_utf8_lossy(&done.stdout);
     assert!(stdout.starts_with("cores    30 in 2 files\n"), "{stdout}");
+}
+
+#[test]
+fn packed_results_are_read_and_may_be_cut_off_too() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("fleet.jsonl.zst");
+    let mut out = PackedWriter::create(&path).expect("a file");
+    let text = std::fs::read(data().join("fleet.jsonl")).expect("it is there");
+    out.write_all(&text).expect("it is packed");
+    out.finish().expect("it is written");
+    let args = ["triage", "fleet.jsonl.zst"];
+    let (stdout, stderr, code) = run_in(dir.path(), &args);
+    assert_eq!((stderr.as_str(), code), ("", 0));
+    assert!(stdout.starts_with("cores    30 in 1 file\n"), "{stdout}");
+    let bytes = std::fs::read(&path).expect("it is there");
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("it is written");
+    let (stdout, stderr, code) = run_in(dir.path(), &args);
+    assert_eq!((stderr.as_str(), code), ("", 0));
+    assert!(stdout.contains("its last line is cut off"), "{stdout}");
 }
