@@ -18,6 +18,8 @@
 mod golden;
 #[path = "cli/snapshots.rs"]
 mod snapshots;
+#[path = "cli/triage.rs"]
+mod triage;
 #[path = "cli/usage.rs"]
 mod usage;
 
@@ -31,7 +33,7 @@ pub fn badmap(args: &[&str]) -> Command {
 }
 
 /// The same in another directory.
-fn badmap_in(dir: &Path, args: &[&str]) -> Command {
+pub fn badmap_in(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_badmap"));
     command.args(args).current_dir(dir).stdin(Stdio::null());
     command

@@ -18,7 +18,7 @@ pub enum Outcome {
     /// Its process crashed.
     Crashed,
     /// Its process had no more memory.
-    Memory,
+    OutOfMemory,
     /// Its process did not end in time.
     Timeout,
     /// It could not be read.
@@ -37,7 +37,7 @@ impl Outcome {
         Outcome::Broken,
         Outcome::MapCrash,
         Outcome::Crashed,
-        Outcome::Memory,
+        Outcome::OutOfMemory,
         Outcome::Timeout,
         Outcome::Failed,
         Outcome::Unproven,
@@ -55,7 +55,7 @@ impl Outcome {
             (Status::Ok, None) => Outcome::Ok,
             (Status::Failed, _) => Outcome::Failed,
             (Status::Timeout, _) => Outcome::Timeout,
-            (Status::Memory, _) => Outcome::Memory,
+            (Status::Memory, _) => Outcome::OutOfMemory,
             (Status::Crashed, _) => Outcome::Crashed,
         }
     }
@@ -70,7 +70,7 @@ impl Outcome {
             Outcome::Ok => Status::Ok.as_str(),
             Outcome::Failed => Status::Failed.as_str(),
             Outcome::Timeout => Status::Timeout.as_str(),
-            Outcome::Memory => Status::Memory.as_str(),
+            Outcome::OutOfMemory => Status::Memory.as_str(),
             Outcome::Crashed => Status::Crashed.as_str(),
         }
     }
@@ -254,11 +254,7 @@ mod tests {
         }
         let mut all = Outcomes::default();
         Outcome::ALL.iter().for_each(|o| all.add(*o));
-        assert!(
-            all.iter()
-                .map(|(o, n)| (o, n))
-                .eq(Outcome::ALL.map(|o| (o, 1)))
-        );
+        assert!(all.iter().eq(Outcome::ALL.map(|o| (o, 1))));
     }
 
     #[test]

@@ -84,9 +84,10 @@ impl Common {
         self.cores < self.known && (self.here > 1 || self.of == Trait::Cause)
     }
 
-    /// Whether chance is out of the question: less than one in a thousand.
+    /// Whether chance is out of the question: less than one in a thousand. Never of a cause: that cores of one bug
+    /// have one is no wonder.
     pub fn stands_out(&self) -> bool {
-        self.chance() < 0.001
+        self.of != Trait::Cause && self.chance() < 0.001
     }
 }
 
@@ -227,7 +228,7 @@ impl Groups {
         u64::try_from(keys.count()).unwrap_or(u64::MAX)
     }
 
-    /// The groups, those with most cores first and then by key, at most `top` of those that have a key; those without
+    /// The groups, new ones before others, then those with most cores first and then by key, at most `top` of those that have a key; those without
     /// are last. `against`: whether a baseline was given.
     pub(crate) fn finish(
         &self,
@@ -252,7 +253,9 @@ impl Groups {
             } else {
                 std::cmp::Ordering::Equal
             };
-            kept.then(count)
+            let new = y.new.cmp(&x.new);
+            kept.then(new)
+                .then(count)
                 .then_with(|| a_name.1.cmp(b_name.1))
                 .then_with(|| a.cmp(b))
         });

@@ -152,9 +152,7 @@ mod tests {
     #![allow(clippy::expect_used)] // a failed expectation is a failed test
 
     use super::*;
-    use crate::file::stream::PackedWriter;
     use crate::schema::safe::write_jsonl;
-    use std::io::Write;
 
     fn read(text: &[u8]) -> (Vec<String>, bool, Option<BatchError>) {
         let mut results = read_results_from(Box::new(io::Cursor::new(text.to_vec())), "r.jsonl");
@@ -262,22 +260,5 @@ mod tests {
         let mut results = read_results(Path::new("no/such/file"));
         assert!(matches!(results.next(), Some(Err(BatchError::Io { .. }))));
         assert!(results.next().is_none());
-    }
-
-    #[test]
-    fn packed_results_are_read_and_may_be_cut_off_too() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("r.jsonl.zst");
-        let mut out = PackedWriter::create(&path).expect("a file");
-        out.write_all(sample().as_bytes()).expect("it is packed");
-        out.finish().expect("it is written");
-        let whole = read_results(&path).filter(Result::is_ok).count();
-        assert_eq!(whole, sample().lines().count());
-        let bytes = std::fs::read(&path).expect("it is there");
-        let half = bytes.get(..bytes.len() / 2).expect("within");
-        std::fs::write(&path, half).expect("it is written");
-        let mut results = read_results(&path);
-        assert!((&mut results).all(|line| line.is_ok()));
-        assert!(results.is_cut_off());
     }
 }

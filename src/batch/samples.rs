@@ -1,7 +1,7 @@
 //! Lines as a batch writes them, for the tests of what reads and renders them.
 //! In: nothing. Out: a small fleet with one bad host, and lines that are as hostile as a file can make them.
 
-#![allow(clippy::expect_used)] // a failed expectation is a failed test
+#![allow(clippy::expect_used, clippy::arithmetic_side_effects)] // a failed expectation, or sum, is a failed test
 
 use crate::batch::line::Line;
 use serde_json::Value;

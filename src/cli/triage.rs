@@ -28,7 +28,7 @@ const STDIN: &str = "-";
 /// Lines between two steps of the progress bar.
 const STEP: u64 = 256;
 
-/// Say which bugs the cores of batches have, and what those of a bug have in common
+/// Group the cores of batches by bug, and say what they share
 ///
 /// Reads what badmap batch wrote, of one run or of many, and groups the cores by bug: cores of one signature, whatever
 /// build they are of. Says of each group when it was seen and what all its cores share, and how many others share it
@@ -41,20 +41,21 @@ STANDS OUT marks what a group would share by chance less than once in a thousand
 Exit codes:
   0  nothing is new against the baseline, or there is none
   1  there are bugs that the baseline does not have
-  2  badmap could not do its job: usage, an unreadable file, a line that is no result
+  2  badmap could not do its job: usage, an unreadable file, no results
 
 Examples:
   badmap triage night.jsonl                          which bugs there are
   badmap triage shard-*.jsonl.zst --group-by host    which hosts have them
   badmap triage today.jsonl --baseline known.jsonl   is any of them new?
   badmap batch /var/crash --format jsonl | badmap triage -
-  badmap triage all.jsonl --format json | jq '.groups[] | select(.new) | .signature'")]
+  badmap triage all.jsonl --format json | jq '.groups[].signature.id'")]
 pub(super) struct Args {
     /// Files that badmap batch wrote as JSON Lines, plain or packed with zstd; - is standard input
     #[arg(value_name = "RESULTS", required = true)]
     results: Vec<PathBuf>,
 
-    /// File of results whose bugs are known; may be repeated
+    /// File of results whose bugs are known; may be repeated. Bugs it does not have come first, and the exit code says
+    /// so
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     baseline: Vec<PathBuf>,
 

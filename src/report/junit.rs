@@ -41,7 +41,7 @@ impl Case {
         let outcome = Outcome::of(line);
         let has_result = !matches!(
             outcome,
-            Outcome::Failed | Outcome::Timeout | Outcome::Memory | Outcome::Crashed
+            Outcome::Failed | Outcome::Timeout | Outcome::OutOfMemory | Outcome::Crashed
         );
         match (&line.expected, outcome) {
             (Some(expected), _) if expected.met => Case::Passed,
@@ -49,7 +49,7 @@ impl Case {
             (_, Outcome::Broken | Outcome::MapCrash) => Case::Failure,
             (_, Outcome::Unproven) => Case::Skipped,
             (_, Outcome::Sound | Outcome::Ok) => Case::Passed,
-            (_, Outcome::Failed | Outcome::Timeout | Outcome::Memory | Outcome::Crashed) => {
+            (_, Outcome::Failed | Outcome::Timeout | Outcome::OutOfMemory | Outcome::Crashed) => {
                 Case::Error
             }
         }

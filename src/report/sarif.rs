@@ -13,6 +13,7 @@ use crate::batch::line::Line;
 use crate::batch::line::Status;
 use crate::check::registry::rules;
 use crate::check::rule::Severity;
+use crate::report::escape::clean;
 use crate::schema::check::Finding;
 use crate::schema::crash;
 use crate::schema::safe::write_document;
@@ -210,7 +211,7 @@ impl<I: Iterator<Item = Line>> Serialize for Results<'_, I> {
             if let Some(error) = line.error.as_ref().filter(|_| line.status != Status::Ok) {
                 rest.notifications.push(Notification {
                     level: ERROR,
-                    message: text(&format!("{}: {}", line.status.as_str(), clip(&error.what))),
+                    message: text(&format!("{}: {}", line.status.as_str(), shown(&error.what))),
                     locations: [in_core(&line, artifact, None)],
                 });
             }
@@ -247,6 +248,11 @@ fn level(severity: &str) -> &'static str {
         "warning" => WARNING,
         _ => NOTE,
     }
+}
+
+/// As much of a text from a file as is kept, safe to be shown.
+fn shown(text: &str) -> String {
+    clean(clip(text)).into_owned()
 }
 
 fn text(text: &str) -> Text {
@@ -297,7 +303,7 @@ fn results_of(line: &Line, artifact: usize) -> Vec<Found> {
     };
     let mut fingerprints = BTreeMap::new();
     if let Some(signature) = &line.signature {
-        fingerprints.insert("badmapSignature/v1", clip(&signature.id).to_owned());
+        fingerprints.insert("badmapSignature/v1", shown(&signature.id));
     }
     let mut out = Vec::new();
     if check.crash.kind == "map" || check.crash.kind == "hang" {
@@ -342,21 +348,21 @@ fn finding_of(
     let name = name.unwrap_or(&f.map);
     let mut said = format!(
         "{} at {} ({}): {}: claimed {}, found {}",
-        clip(&f.r#type),
-        clip(&f.map),
-        clip(name),
-        clip(&f.r#where),
-        clip(&f.claimed),
-        clip(&f.found)
+        shown(&f.r#type),
+        shown(&f.map),
+        shown(name),
+        shown(&f.r#where),
+        shown(&f.claimed),
+        shown(&f.found)
     );
     if more > 0 {
         said.push_str(&format!(", and {more} more"));
     }
     if let Some(cause) = &f.cause {
-        said.push_str(&format!("; likeliest cause: {}", clip(cause)));
+        said.push_str(&format!("; likeliest cause: {}", shown(cause)));
     }
     Found {
-        rule_id: clip(&f.rule).to_owned(),
+        rule_id: shown(&f.rule),
         rule_index: None,
         level: level(&f.severity),
         message: text(&said),
@@ -375,16 +381,16 @@ fn crash_of(
     let map = c.map.as_ref();
     let owner = map.and_then(|m| m.owner.as_deref());
     let mut said = match (c.message.as_deref(), &*c.kind) {
-        (Some(message), _) => clip(message).to_owned(),
+        (Some(message), _) => shown(message),
         (None, "hang") => "a goroutine never comes back from a map".to_owned(),
         (None, _) => "the process died in map code".to_owned(),
     };
     if let Some(map) = map {
         let name = owner.unwrap_or(&map.addr);
-        said.push_str(&format!(" (map {})", clip(name)));
+        said.push_str(&format!(" (map {})", shown(name)));
     }
     if let Some(cause) = &c.cause {
-        said.push_str(&format!("; likeliest cause: {}", clip(&cause.class)));
+        said.push_str(&format!("; likeliest cause: {}", shown(&cause.class)));
     }
     let core = in_core(line, artifact, owner);
     let frame = c.frames.iter().find(|f| !f.file.is_empty());
@@ -405,8 +411,8 @@ fn crash_of(
         let said = format!(
             "goroutine {}: {}, {}",
             p.goroutine,
-            clip(&p.grade),
-            clip(op)
+            shown(&p.grade),
+            shown(op)
         );
         Some(Location {
             physical_location: Some(in_source(file, p.line.unwrap_or(0))),
@@ -442,14 +448,14 @@ fn crash_of(
 
 fn function(name: &str) -> Option<Logical> {
     Some(name).filter(|n| !n.is_empty()).map(|name| Logical {
-        fully_qualified_name: clip(name).to_owned(),
+        fully_qualified_name: shown(name),
         kind: "function",
     })
 }
 
 fn in_core(line: &Line, artifact: usize, owner: Option<&str>) -> Location {
     let owner = owner.map(|owner| Logical {
-        fully_qualified_name: clip(owner).to_owned(),
+        fully_qualified_name: shown(owner),
         kind: "variable",
     });
     Location {

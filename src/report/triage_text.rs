@@ -44,11 +44,7 @@ pub fn write_triage(out: &mut dyn Write, t: &Triage, style: Style) -> io::Result
     let rest = t.groups_total.saturating_sub(shown);
     if rest > 0 {
         let rest = count(rest, "more group", "more groups");
-        writeln!(
-            out,
-            "\nand {rest}: --top {} or -v shows all",
-            t.groups_total
-        )?;
+        writeln!(out, "\nand {rest}: --top {} shows all", t.groups_total)?;
     }
     write_without(out, &without, t.by, style)
 }
@@ -116,7 +112,7 @@ pub(crate) fn ink(outcome: Outcome) -> Ink {
         Outcome::Unproven
         | Outcome::Failed
         | Outcome::Timeout
-        | Outcome::Memory
+        | Outcome::OutOfMemory
         | Outcome::Crashed => Ink::Doubt,
     }
 }
@@ -190,11 +186,14 @@ pub(crate) fn write_signature(
 /// `host web-7: all 12, and 1 of the other 398`.
 fn shared(c: &Common, cores: u64, style: Style) -> Vec<String> {
     let value = style.fit(&c.value, TEXT);
-    let all = match (c.here == cores, cores) {
-        (true, 1) => "it".to_owned(),
+    if cores == 1 {
+        return vec![format!("{} {value}", c.of.as_str())];
+    }
+    let all = match (c.here == cores, c.here) {
         (true, 2) => "both".to_owned(),
         (true, n) => format!("all {}", number(n)),
-        (false, _) => format!("all {} that tell", number(c.here)),
+        (false, 1) => "the one that tells".to_owned(),
+        (false, n) => format!("all {} that tell", number(n)),
     };
     let others = match c.known.saturating_sub(c.here) {
         0 => String::new(),

@@ -6,7 +6,7 @@ use crate::badmap;
 use crate::run;
 use std::process::Stdio;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "info",
     "check",
     "list",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 10] = [
     "goroutines",
     "snapshot",
     "diff",
+    "triage",
     "explain",
     "completions",
     "man",

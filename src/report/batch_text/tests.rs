@@ -33,7 +33,8 @@ fn each_core_has_a_line() {
     let mut lines = samples::fleet();
     lines.drain(1..12);
     lines.drain(2..13);
-    for status in [Status::Memory, Status::Crashed, Status::Ok] {
+    lines.push(samples::failed("web-5/core.odd", "memory", ""));
+    for status in [Status::Crashed, Status::Ok] {
         lines.push(Line {
             status,
             verdict: None,
