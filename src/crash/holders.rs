@@ -13,6 +13,7 @@ use crate::crash::ops::operation;
 use crate::crash::parties::Grade;
 use crate::crash::parties::Party;
 use crate::crash::parties::Target;
+use crate::crash::parties::functions_of_program;
 use crate::crash::parties::lines_of_program;
 use crate::dwarf::locals::Piece;
 use crate::dwarf::locals::Place;
@@ -95,8 +96,11 @@ impl Search<'_, '_, '_, '_> {
             evidence,
             at: None,
             holds_at: None,
+            functions: Vec::new(),
+            all: Vec::new(),
         };
         let under_way = work.filter(|w| !matches!(w.left, Left::Panicked { .. }));
+        let mut from = 0;
         let party = if let Some(touch) = under_way.and_then(|w| w.on(self.map)) {
             Some(Party {
                 entering: !under_way.is_some_and(AtWork::begun),
@@ -110,19 +114,26 @@ impl Search<'_, '_, '_, '_> {
                 let source = tables.source(&f.func, f.lookup());
                 source.into_iter().find(|s| !is_plumbing(&s.function))
             };
-            match self.hold(g, stack, &slots) {
+            let shown = self.hold(g, stack, &slots);
+            from = shown.as_ref().map_or(0, |h| h.frame);
+            match shown {
                 Some(h) => Some(Party {
                     holds_at: line(stack.frames.get(h.frame)),
                     ..make(Grade::HoldsPointer, h.op, h.live, h.evidence)
                 }),
-                None => self.reach(g, stack, &slots).map(|(why, frame)| Party {
-                    holds_at: line(frame.and_then(|f| stack.frames.get(f))),
-                    ..make(Grade::Reaches, None, true, why)
+                None => self.reach(g, stack, &slots).map(|(why, frame)| {
+                    from = frame.unwrap_or(0);
+                    Party {
+                        holds_at: line(frame.and_then(|f| stack.frames.get(f))),
+                        ..make(Grade::Reaches, None, true, why)
+                    }
                 }),
             }
         };
         party.map(|p| Party {
             at: lines_of_program(self.grounds.tables, stack).next(),
+            functions: functions_of_program(self.grounds.tables, stack, from),
+            all: functions_of_program(self.grounds.tables, stack, 0),
             ..p
         })
     }
