@@ -97,10 +97,8 @@ impl Search<'_, '_, '_, '_> {
             at: None,
             holds_at: None,
             functions: Vec::new(),
-            all: Vec::new(),
         };
         let under_way = work.filter(|w| !matches!(w.left, Left::Panicked { .. }));
-        let mut from = 0;
         let party = if let Some(touch) = under_way.and_then(|w| w.on(self.map)) {
             Some(Party {
                 entering: !under_way.is_some_and(AtWork::begun),
@@ -114,26 +112,20 @@ impl Search<'_, '_, '_, '_> {
                 let source = tables.source(&f.func, f.lookup());
                 source.into_iter().find(|s| !is_plumbing(&s.function))
             };
-            let shown = self.hold(g, stack, &slots);
-            from = shown.as_ref().map_or(0, |h| h.frame);
-            match shown {
+            match self.hold(g, stack, &slots) {
                 Some(h) => Some(Party {
                     holds_at: line(stack.frames.get(h.frame)),
                     ..make(Grade::HoldsPointer, h.op, h.live, h.evidence)
                 }),
-                None => self.reach(g, stack, &slots).map(|(why, frame)| {
-                    from = frame.unwrap_or(0);
-                    Party {
-                        holds_at: line(frame.and_then(|f| stack.frames.get(f))),
-                        ..make(Grade::Reaches, None, true, why)
-                    }
+                None => self.reach(g, stack, &slots).map(|(why, frame)| Party {
+                    holds_at: line(frame.and_then(|f| stack.frames.get(f))),
+                    ..make(Grade::Reaches, None, true, why)
                 }),
             }
         };
         party.map(|p| Party {
             at: lines_of_program(self.grounds.tables, stack).next(),
-            functions: functions_of_program(self.grounds.tables, stack, from),
-            all: functions_of_program(self.grounds.tables, stack, 0),
+            functions: functions_of_program(self.grounds.tables, stack),
             ..p
         })
     }

@@ -335,7 +335,6 @@ impl<'a> Party<'a> {
             }),
             holds_at: self.holds_at.map(Line::into_frame),
             functions: Vec::new(),
-            all: Vec::new(),
         }
     }
 }

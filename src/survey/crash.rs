@@ -158,7 +158,7 @@ fn info(s: &Session<'_, '_>, ending: &Ending, stopper: Option<&Stopper<'_>>) -> 
 /// Where the goroutine stood, and in which map operation if the crash is about that.
 fn describe(s: &Session<'_, '_>, out: &mut CrashInfo, stopper: &Stopper<'_>) {
     out.frames = lines_of_program(s.tables, &stopper.stack).collect();
-    out.functions = functions_of_program(s.tables, &stopper.stack, 0);
+    out.functions = functions_of_program(s.tables, &stopper.stack);
     if let Some(work) = stopper.work.as_ref().filter(|_| out.kind.about_map()) {
         out.map_function = Some(work.function().to_owned());
         out.op = Some(work.op().as_str());
@@ -393,7 +393,6 @@ fn party_row(s: &Session<'_, '_>, p: &Party, now: Option<u64>) -> PartyRow {
         at: p.at.clone(),
         holds_at: p.holds_at.clone(),
         functions: p.functions.clone(),
-        all: p.all.clone(),
     }
 }
 

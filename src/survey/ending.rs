@@ -106,10 +106,8 @@ pub struct PartyRow {
     /// The line of the frame that has the map's address, or what leads there; `None` where that is no
     /// frame of the program's.
     pub holds_at: Option<SourceFrame>,
-    /// The functions of the program on its stack, innermost first, from the frame that shows it; so many of them.
+    /// The functions of the program on its stack, innermost first; so many of them.
     pub functions: Vec<String>,
-    /// TEMP
-    pub all: Vec<String>,
 }
 
 /// What a crash was about.
