@@ -54,7 +54,7 @@ func (x *index) insert(name []byte, n int) {
 }
 
 func runChangedKey() {
-	buf := make([]byte, 0, 400)
+	buf := make([]byte, 0, 1<<10)
 	for i := 0; i < 20; i++ {
 		start := len(buf)
 		buf = append(buf, "name "+hex(uint64(i))...)
