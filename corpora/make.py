@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes core files of dead Go processes, with the truth about every map in them.
 
-It finds or fetches Go toolchains, builds the programs in src/, hashes/, blame/ and change/ with each
-of them, lets them die in every way the scenarios know, and packs what is left: cores/,
+It finds or fetches Go toolchains, builds the programs in src/, hashes/, blame/, change/ and bugs/ with
+each of them, lets them die in every way the scenarios know, and packs what is left: cores/,
 bin/, truth/, stderr/ and a MANIFEST.toml that says what belongs together and what a
 checker has to say about it. README.md describes the files.
 
@@ -33,9 +33,9 @@ import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = {"zoo": os.path.join(HERE, "src")}
-PROGRAMS.update((p, os.path.join(HERE, p)) for p in ("hashes", "blame", "change"))
+PROGRAMS.update((p, os.path.join(HERE, p)) for p in ("hashes", "blame", "change", "bugs"))
 SCHEMA = "badmap-corpus/1"
-GOLDEN_LIMIT = 43 << 20
+GOLDEN_LIMIT = 45 << 20
 EXAMPLES = """\
 examples:
   make.py --out /tmp/corpus                        Go 1.19, 1.23, 1.27, all scenarios
@@ -48,6 +48,7 @@ examples:
   make.py --out /tmp/c --go hashes                 the hashes on all machines
   make.py --out /tmp/c --go blame --scenario writes  one scenario with every Go
   make.py --out /tmp/c --go change                 a process dumped twice, with every Go
+  make.py --out /tmp/c --go bugs                   every bug in every build
   make.py --list                                   what there is
 
 exit codes: 0 all was made, 1 something could not be made, 2 cannot work here
@@ -160,6 +161,16 @@ for go in ("1.19", "1.23", "1.27"):
     BINARIES[go + "-blame-stripped"] = blame_binary(go, more=["-ldflags=-s -w"], stripped=True)
 for go in TOOLCHAINS:
     BINARIES[go + "-change"] = change_binary(go)
+# The same bugs, built as it comes, without optimisation, and from more source.
+for go in ("1.19", "1.23", "1.27"):
+    BINARIES[go + "-bugs"] = dict(program="bugs", flags=[PLAIN_DWARF] + lean_flags(go))
+    BINARIES[go + "-bugs-slow"] = dict(program="bugs", flags=[PLAIN_DWARF] + lean_flags(go) + ["-gcflags=-N -l"])
+    BINARIES[go + "-bugs-more"] = dict(program="bugs", flags=[PLAIN_DWARF, "-tags=more"] + lean_flags(go))
+    # Built as users build, and as debuggers do.
+    BINARIES[go + "-bugs-full"] = dict(program="bugs", flags=[PLAIN_DWARF])
+    BINARIES[go + "-bugs-debug"] = dict(program="bugs", flags=[PLAIN_DWARF, "-gcflags=all=-N -l"])
+for go in ("1.21", "1.22", "1.24", "1.25", "1.26"):
+    BINARIES[go + "-bugs-full"] = dict(program="bugs", flags=[PLAIN_DWARF])
 BINARIES["1.25-change-noswiss"] = change_binary("1.25", experiment="noswissmap")
 
 
@@ -283,6 +294,26 @@ SCENARIOS.update(
     for name, origin in CHANGES.items()
 )
 
+# Bugs that are to be known again in every build; the scenario is the bug.
+def bug(crash, code, broken, message):
+    return Scenario(crash, code, broken, message, program="bugs")
+
+
+SMALL_FULL = "fatal error: small map with no empty slot (concurrent map writes?)"
+SCENARIOS.update({
+    "put-get": bug("map", 1, None, READ_WRITE),
+    "put-drop": bug("map", 1, None, WRITES),
+    "bump-bump": bug("map", 1, None, (WRITES, SMALL_FULL)),
+    "range-put": bug("map", 1, None, (ITER_WRITE, READ_WRITE)),
+    "global": bug("map", 1, None, READ_WRITE),
+    "captured": bug("map", 1, None, (WRITES, SMALL_FULL)),
+    "handlers": bug("map", 1, None, READ_WRITE),
+    "nil-label": bug("map", 1, False, "panic: assignment to entry in nil map"),
+    "unhashable-tag": bug("map", 1, False, "panic: runtime error: hash of unhashable type []int"),
+    "changed-key": bug("other", 1, True, ABORT),
+    "stray-count": bug("other", 1, True, ABORT),
+})
+
 # The committed set: every version has a zoo, every scenario is on a classic and
 # on a Swiss binary where it applies. 1.23-pie, 1.25-noswiss and 1.19-cgo are left
 # out: binaries are what takes the room.
@@ -316,6 +347,9 @@ GOLDEN = {
     "1.27-blame": "writes ten-maps ten-unhashable ten-nil many hang hang:gcore segv reflect-write clone-write waits liar",
     "1.19-blame-stripped": "writes",
     "1.27-blame-stripped": "writes",
+    # The same bugs in two builds: another Go, other source, without optimisation.
+    "1.19-bugs-slow": "put-get put-drop bump-bump stray-count",
+    "1.27-bugs-more": "put-get put-drop bump-bump stray-count",
     # What has changed between two dumps.
     "1.23-change": "a b restart",
     "1.27-change": "a b restart",
@@ -764,6 +798,8 @@ class Core:
             "sha256": digest,
             "truth": "truth/%s.json" % self.name,
         }
+        if self.binary.program == "bugs":
+            made["bug"] = self.scenario
         if self.spec.change_from:
             made["change_from"] = "%s-%s" % (self.binary.name, self.spec.change_from)
         made["truth"] = keep_text(truth, opts, made["truth"])
@@ -916,8 +952,8 @@ def arguments():
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     ap.add_argument("--out", metavar="DIR", help="where to put the corpus (needed, except with --golden)")
-    ap.add_argument("--go", metavar="LIST", help="binaries, as --list names them, or all, or hashes, blame or"
-                    " change for all of this program (default: 1.19,1.23,1.27 and the same with -hashes, -blame and -change)")
+    ap.add_argument("--go", metavar="LIST", help="binaries, as --list names them, or all, or hashes, blame,"
+                    " change or bugs for all of this program (default: 1.19,1.23,1.27 and the same with -hashes, -blame, -change and -bugs)")
     ap.add_argument("--scenario", metavar="LIST", help="scenarios, NAME or NAME:kernel or NAME:gcore (default: all but the large)")
     ap.add_argument("--golden", action="store_true", help="the committed set, into golden/ beside this file")
     ap.add_argument("--full", action="store_true", help="all binaries, all scenarios, all kinds of dump")
@@ -950,7 +986,7 @@ def plan(opts):
     if opts.go in (None, "all"):
         gos = list(BINARIES)
         if not (opts.golden or opts.full or opts.go):
-            gos = [g + program for program in ("", "-hashes", "-blame", "-change") for g in ("1.19", "1.23", "1.27")]
+            gos = [g + program for program in ("", "-hashes", "-blame", "-change", "-bugs") for g in ("1.19", "1.23", "1.27")]
     else:
         gos = []
         for g in opts.go.split(","):

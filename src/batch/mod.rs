@@ -6,6 +6,7 @@ pub mod child;
 pub mod error;
 pub mod expect;
 pub mod facts;
+pub mod funcname;
 pub mod group;
 pub mod index;
 pub mod inputs;

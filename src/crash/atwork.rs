@@ -183,9 +183,8 @@ pub fn at_work(grounds: &Grounds<'_, '_, '_>, stack: &Stack) -> Option<AtWork> {
         ));
     }
     let (first, last) = (touches.first()?.frame, touches.last()?.frame);
-    let caller = stack.frames.get(last.saturating_add(1));
-    if let (Some(touch), Some(caller)) = (touches.last_mut(), caller) {
-        ask_caller(grounds, stack, caller, touch);
+    if let Some(touch) = touches.last_mut() {
+        ask_caller(grounds, stack, last.saturating_add(1), touch);
     }
     let said = touches.iter().any(|t| t.map.is_some());
     let copies = touches.iter().any(|t| t.op == Op::Clone);
@@ -221,13 +220,16 @@ fn words(grounds: &Grounds<'_, '_, '_>, stack: &Stack, f: &Frame) -> Vec<Addr> {
 }
 
 /// Asks the caller of the outermost map function for what that does not have any more.
-fn ask_caller(grounds: &Grounds<'_, '_, '_>, stack: &Stack, caller: &Frame, touch: &mut Touch) {
+fn ask_caller(grounds: &Grounds<'_, '_, '_>, stack: &Stack, number: usize, touch: &mut Touch) {
     if touch.map.is_some() && touch.ty.is_some() {
         return;
     }
+    let Some(caller) = stack.frames.get(number) else {
+        return;
+    };
     let meta = grounds.reader.meta;
     let leads = operation(&touch.function).map(|o| o.leads);
-    let [first, second] = callsite::passed(grounds, stack, caller);
+    let [first, second] = callsite::passed(grounds, stack, number);
     let (ty, map) = match leads {
         Some(Leads::Map {
             ty: Some(0),

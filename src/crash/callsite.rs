@@ -7,6 +7,7 @@ use crate::base::bytes::Abi;
 use crate::find::search::Grounds;
 use crate::runtime::argslots::arguments;
 use crate::runtime::pclntab::Func;
+use crate::runtime::rip::Known;
 use crate::runtime::rip::RAX;
 use crate::runtime::rip::RBX;
 use crate::runtime::rip::Waiting;
@@ -46,29 +47,49 @@ pub(crate) fn map_type(grounds: &Grounds<'_, '_, '_>, caller: &Frame) -> Option<
     found.last()
 }
 
-/// What `caller` passes in the first two argument registers, as far as its own code tells.
+/// What the frame at position `caller` of the stack passes in the first two argument registers, as far as its own
+/// code tells.
 pub(crate) fn passed(
     grounds: &Grounds<'_, '_, '_>,
     stack: &Stack,
-    caller: &Frame,
+    caller: usize,
 ) -> [Option<Addr>; 2] {
+    let known = at_call(grounds, stack, caller, MAX_CALLERS);
+    [RAX, RBX].map(|r| known.get(r).copied().flatten().map(Addr))
+}
+
+/// Functions that are asked one after the other for what they passed: a method that looks up a map of its receiver's
+/// keeps neither, and its caller still has the receiver.
+const MAX_CALLERS: u32 = 3;
+
+/// The registers at the call that the frame at position `number` waits in, as far as its own code tells, and up to
+/// `callers` functions that called it for what they passed in turn.
+fn at_call(grounds: &Grounds<'_, '_, '_>, stack: &Stack, number: usize, callers: u32) -> Known {
+    let Some(caller) = stack.frames.get(number) else {
+        return [None; 16];
+    };
     let mem = grounds.reader.program.mem;
     let size = caller.func.end.0.saturating_sub(caller.func.entry.0);
     let code = match mem.bytes(caller.func.entry, size) {
         Ok(code) if !caller.exact && size <= MAX_CODE => code,
-        _ => return [None; 2],
+        _ => return [None; 16],
     };
-    let mut at_entry = [None; 16];
+    let mut at_entry = match callers.checked_sub(1) {
+        Some(callers) => at_call(grounds, stack, number.saturating_add(1), callers),
+        None => [None; 16],
+    };
     for (arg, register) in arguments(grounds.tables, stack, caller)
         .iter()
         .zip(ARGUMENTS)
     {
-        if let Some(known) = at_entry.get_mut(register) {
-            *known = arg.value.map(|v| v.0);
+        if let Some(known) = at_entry.get_mut(register)
+            && let Some(value) = arg.value
+        {
+            *known = Some(value.0);
         }
     }
     let word = mem.abi.word();
-    let known = Waiting {
+    Waiting {
         code: &code,
         entry: caller.func.entry,
         ret: caller.pc,
@@ -81,8 +102,7 @@ pub(crate) fn passed(
         },
         word: &|at| mem.read_uptr(at).ok(),
     }
-    .registers();
-    [RAX, RBX].map(|r| known.get(r).copied().flatten().map(Addr))
+    .registers()
 }
 
 /// Registers of integer arguments in order, by the machine's own numbers: rax, rbx, rcx, rdi, rsi, r8 to r11.

@@ -13,6 +13,7 @@ use crate::crash::ops::operation;
 use crate::crash::parties::Grade;
 use crate::crash::parties::Party;
 use crate::crash::parties::Target;
+use crate::crash::parties::functions_of_program;
 use crate::crash::parties::lines_of_program;
 use crate::dwarf::locals::Piece;
 use crate::dwarf::locals::Place;
@@ -95,6 +96,7 @@ impl Search<'_, '_, '_, '_> {
             evidence,
             at: None,
             holds_at: None,
+            functions: Vec::new(),
         };
         let under_way = work.filter(|w| !matches!(w.left, Left::Panicked { .. }));
         let party = if let Some(touch) = under_way.and_then(|w| w.on(self.map)) {
@@ -123,6 +125,7 @@ impl Search<'_, '_, '_, '_> {
         };
         party.map(|p| Party {
             at: lines_of_program(self.grounds.tables, stack).next(),
+            functions: functions_of_program(self.grounds.tables, stack),
             ..p
         })
     }

@@ -35,6 +35,9 @@ pub struct FaultAt {
 pub struct Ending {
     /// The message, if there is one.
     pub message: Option<String>,
+    /// The same as whoever may see no values is shown it: of a panic that the program raised itself, only what kind
+    /// of value it was. Of several panics the first one about a map.
+    pub plain: Option<String>,
     /// Where it stood: `print-backlog`, `panic`, `signal`.
     pub source: Option<&'static str>,
     /// The panics that were not recovered, oldest first, as the runtime prints them.
@@ -204,6 +207,9 @@ pub fn read_ending(
     } else if let Some(signal) = evidence.signal {
         read_signal(evidence, signal, &mut out);
         out.about_map = fault_in_map;
+    }
+    if out.plain.is_none() {
+        out.plain.clone_from(&out.message);
     }
     out
 }

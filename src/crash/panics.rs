@@ -46,6 +46,13 @@ pub(crate) fn read_panics(
             && (is_map_message(&t.full) || (in_map_code && begins(&t.full, MAP_IF_IN_MAP_CODE)))
             || t.full == NIL_MAP
     });
+    let plain = texts
+        .iter()
+        .rev()
+        .map(|(t, _)| t)
+        .find(|t| is_map_message(&t.plain))
+        .or(texts.last().map(|(t, _)| t));
+    out.plain = plain.map(|t| t.plain.clone());
     let deferred = evidence
         .work
         .is_some_and(|w| w.left == Left::Panicked { deferred: true });
@@ -89,6 +96,8 @@ struct PanicText {
     full: String,
     /// What may be shown.
     shown: String,
+    /// What anybody may be shown.
+    plain: String,
     /// The runtime raised it, not the program.
     by_runtime: bool,
 }
@@ -98,6 +107,7 @@ impl PanicText {
         PanicText {
             full: text.to_owned(),
             shown: text.to_owned(),
+            plain: text.to_owned(),
             by_runtime,
         }
     }
@@ -150,7 +160,7 @@ fn told(text: String, ty: &str, by_runtime: bool, clear: bool) -> PanicText {
     };
     let full = format!("panic: {prefix}{text}");
     let of_runtime = ty.trim_start_matches('*').starts_with("runtime.");
-    let shown = if by_runtime || of_runtime || clear || full == NIL_MAP {
+    let plain = if by_runtime || of_runtime || full == NIL_MAP {
         full.clone()
     } else if ty == "string" {
         "panic: a string or an error's text (shown with --values clear)".to_owned()
@@ -158,8 +168,9 @@ fn told(text: String, ty: &str, by_runtime: bool, clear: bool) -> PanicText {
         format!("panic: a value of type {ty} (shown with --values clear)")
     };
     PanicText {
+        shown: if clear { full.clone() } else { plain.clone() },
         full,
-        shown,
+        plain,
         by_runtime: by_runtime || of_runtime,
     }
 }

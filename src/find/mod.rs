@@ -8,6 +8,7 @@ pub mod found;
 pub(crate) mod guard;
 mod guess;
 mod headers;
+mod holder;
 mod mark;
 pub mod owner;
 pub mod path;

@@ -69,7 +69,7 @@ impl Paths<'_, '_> {
         matches!(self.root(root), Some(Root::Swept { held: None, .. }))
     }
 
-    fn root(&self, i: u32) -> Option<&Root> {
+    pub(super) fn root(&self, i: u32) -> Option<&Root> {
         self.found.roots.get(usize::try_from(i).ok()?)
     }
 
@@ -115,7 +115,7 @@ impl Paths<'_, '_> {
         out
     }
 
-    fn node(&self, i: u32) -> Option<&Node> {
+    pub(super) fn node(&self, i: u32) -> Option<&Node> {
         self.found.nodes.get(usize::try_from(i).ok()?)
     }
 

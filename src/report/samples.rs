@@ -47,6 +47,7 @@ pub(crate) fn row(addr: u64, ty: &str, owner: &str) -> MapRow {
         key_type: "string".into(),
         elem_type: "int".into(),
         owner: owner.into(),
+        holder: String::new(),
         found_by: vec!["variable", "stack"],
         reachable: "reachable",
         type_sure: "typed",

@@ -141,6 +141,9 @@ pub struct Func {
     pub end: Addr,
     /// `_func.flag`: 1 top frame, 2 writes SP, 4 assembly. Source: `internal/abi/symtab.go`, `FuncFlag`.
     pub flag: u8,
+    /// `_func.funcID`: 0 for all but what the runtime treats in a way of its own, and for wrappers that the
+    /// compiler made. Source: `internal/abi/symtab.go`, `FuncID` (before go1.21 `runtime/symtab.go`).
+    pub id: u8,
     module: u32,
     /// Position of its `_func` in `pclntable`.
     record: usize,
@@ -150,6 +153,12 @@ impl Func {
     /// The outermost function of a stack: whoever unwinds it stops.
     pub fn is_top(&self) -> bool {
         self.flag & 1 != 0
+    }
+
+    /// The compiler made it, to call another one: around a method of an embedded type, a method's value, the call of
+    /// a `go` or `defer` statement. Only true of functions of the program; of those of the runtime it says nothing.
+    pub fn is_wrapper(&self) -> bool {
+        self.id != 0
     }
 
     /// It writes the stack pointer in ways the tables do not say.
@@ -394,10 +403,13 @@ impl<'a> Tables<'a> {
             entry: self.places.text.checked_add(start)?,
             end: self.places.text.checked_add(end)?,
             flag: 0,
+            id: 0,
             module,
             record,
         };
-        f.flag = *self.record(&f)?.get(self.layout.flag)?;
+        let record = self.record(&f)?;
+        f.flag = *record.get(self.layout.flag)?;
+        f.id = *record.get(self.layout.flag.checked_sub(1)?)?; // the byte before it, in all versions
         Some(f)
     }
 
@@ -560,6 +572,7 @@ mod tests {
             entry: Addr(0x1000),
             end: Addr(0x1020),
             flag: 0,
+            id: 0,
             module: 0,
             record: 0,
         };

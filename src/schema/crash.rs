@@ -203,6 +203,7 @@ impl<'a> Crash<'a> {
                 .find(|k| k.as_str() == self.kind)
                 .unwrap_or(CrashKind::Unknown),
             message: self.message.map(Cow::into_owned),
+            plain: None,
             source: self.source.as_deref().map(known),
             panics: self.panics.into_owned(),
             signal: self.signal,
@@ -216,6 +217,7 @@ impl<'a> Crash<'a> {
             map_function: self.map_function.map(Cow::into_owned),
             op: self.op.as_deref().map(known),
             frames: self.frames.into_iter().map(Line::into_frame).collect(),
+            functions: Vec::new(),
             blame,
         }
     }
@@ -285,6 +287,7 @@ impl<'a> Map<'a> {
             addr: addr(&self.addr),
             ty: owned(self.r#type),
             owner: owned(self.owner),
+            holder: String::new(),
             len: self.len,
             writing: self.writing,
             evidence: self.evidence.into_owned(),
@@ -331,6 +334,7 @@ impl<'a> Party<'a> {
                 inlined: self.inlined.unwrap_or(false),
             }),
             holds_at: self.holds_at.map(Line::into_frame),
+            functions: Vec::new(),
         }
     }
 }

@@ -227,6 +227,7 @@ pub fn map_row(line: MapLine<'_>) -> (MapRow, MapDetail) {
         key_type: line.key_type.into_owned(),
         elem_type: line.elem_type.into_owned(),
         owner: line.owner.map(Cow::into_owned).unwrap_or_default(),
+        holder: String::new(),
         found_by: words(line.found_by),
         reachable: known(&line.reachable),
         type_sure: known(&line.type_sure),

@@ -27,6 +27,7 @@ use crate::crash::ops::Op;
 use crate::crash::parties::Around;
 use crate::crash::parties::Party;
 use crate::crash::parties::Target;
+use crate::crash::parties::functions_of_program;
 use crate::crash::parties::lines_of_program;
 use crate::crash::parties::look_around;
 use crate::find::found::Found;
@@ -139,6 +140,7 @@ fn info(s: &Session<'_, '_>, ending: &Ending, stopper: Option<&Stopper<'_>>) -> 
             (true, false) => CrashKind::Other,
         },
         message: ending.message.clone().filter(|_| ending.crashed),
+        plain: ending.plain.clone().filter(|_| ending.crashed),
         source: ending.source.filter(|_| ending.crashed),
         panics: ending.panics.clone(),
         signal: ending.signal,
@@ -156,6 +158,7 @@ fn info(s: &Session<'_, '_>, ending: &Ending, stopper: Option<&Stopper<'_>>) -> 
 /// Where the goroutine stood, and in which map operation if the crash is about that.
 fn describe(s: &Session<'_, '_>, out: &mut CrashInfo, stopper: &Stopper<'_>) {
     out.frames = lines_of_program(s.tables, &stopper.stack).collect();
+    out.functions = functions_of_program(s.tables, &stopper.stack);
     if let Some(work) = stopper.work.as_ref().filter(|_| out.kind.about_map()) {
         out.map_function = Some(work.function().to_owned());
         out.op = Some(work.op().as_str());
@@ -248,6 +251,7 @@ pub(crate) fn look(
         typed = header.zip(ty);
         let addr = touch.map.unwrap_or(Addr::NIL);
         blame.map = Some(MapAtCrash {
+            holder: owner.as_ref().map(|o| o.holder.clone()).unwrap_or_default(),
             owner: owner.map(|o| o.path).unwrap_or_default(),
             ..map_known(s, &headers, addr, ty, vec![touch.evidence()])
         });
@@ -324,6 +328,7 @@ fn map_known(
         addr,
         ty: type_name(s, ty),
         owner: String::new(),
+        holder: String::new(),
         writing: headers.writing(addr).filter(|_| !addr.is_nil()),
         len: len.filter(|_| !addr.is_nil()),
         evidence,
@@ -355,11 +360,10 @@ fn candidates(
             let ty = headers
                 .type_of(c.map)
                 .or_else(|| s.reader.meta.type_at(c.ty?));
+            let owner = owners.of(c.map, Some(stopper.g.id));
             MapAtCrash {
-                owner: owners
-                    .of(c.map, Some(stopper.g.id))
-                    .map(|o| o.path)
-                    .unwrap_or_default(),
+                holder: owner.as_ref().map(|o| o.holder.clone()).unwrap_or_default(),
+                owner: owner.map(|o| o.path).unwrap_or_default(),
                 ..map_known(s, headers, c.map, ty, c.evidence)
             }
         })
@@ -388,6 +392,7 @@ fn party_row(s: &Session<'_, '_>, p: &Party, now: Option<u64>) -> PartyRow {
         evidence: p.evidence.clone(),
         at: p.at.clone(),
         holds_at: p.holds_at.clone(),
+        functions: p.functions.clone(),
     }
 }
 

@@ -15,6 +15,9 @@ pub struct CrashInfo {
     pub kind: CrashKind,
     /// The runtime's own words, e.g. `fatal error: concurrent map writes`.
     pub message: Option<String>,
+    /// The message without anything of the program's own, whatever may be shown: of a panic that the program raised
+    /// itself, only what kind of value it was. Of several panics the first one about a map.
+    pub plain: Option<String>,
     /// Where the message was found: `print-backlog`, `panic`, `signal`.
     pub source: Option<&'static str>,
     /// Panics that were not recovered, oldest first; the first is the message.
@@ -33,6 +36,8 @@ pub struct CrashInfo {
     pub op: Option<&'static str>,
     /// The lines of the program's own code on that goroutine's stack, innermost first.
     pub frames: Vec<SourceFrame>,
+    /// The functions of these, without those that the compiler made to call others; so many of them.
+    pub functions: Vec<String>,
     /// Whose map it was; `None` where that was not asked for.
     pub blame: Option<Blame>,
 }
@@ -65,6 +70,8 @@ pub struct MapAtCrash {
     pub ty: String,
     /// The way to it from a variable; empty where none was found or looked for.
     pub owner: String,
+    /// What holds it in every run: a package variable, or a field of a type; empty where nothing does.
+    pub holder: String,
     /// Its write flag; `None` where it cannot be read.
     pub writing: Option<bool>,
     /// Its length as it claims.
@@ -99,6 +106,8 @@ pub struct PartyRow {
     /// The line of the frame that has the map's address, or what leads there; `None` where that is no
     /// frame of the program's.
     pub holds_at: Option<SourceFrame>,
+    /// The functions of the program on its stack, innermost first; so many of them.
+    pub functions: Vec<String>,
 }
 
 /// What a crash was about.

@@ -286,15 +286,16 @@ pub(crate) fn map_row<'a>(
     let alternatives = found.alternatives.get(&map.addr);
     // What the collector has given up may be freed in part: nothing can be held against it.
     let verdict = (!map.dead).then(|| check_map(&image));
-    Some((
-        row::map_row(
-            s.reader.program.graph,
-            &image,
-            map,
-            alternatives.map(Vec::as_slice).unwrap_or_default(),
-            verdict,
-            paths.owner(map.node),
-        ),
-        image,
-    ))
+    let mut row = row::map_row(
+        s.reader.program.graph,
+        &image,
+        map,
+        alternatives.map(Vec::as_slice).unwrap_or_default(),
+        verdict,
+        paths.owner(map.node),
+    );
+    if row.is_broken() {
+        row.holder = paths.holder(map.node);
+    }
+    Some((row, image))
 }

@@ -55,6 +55,8 @@ pub(crate) struct Owners<'o, 's, 'a> {
 pub(crate) struct Owner {
     /// As text.
     pub(crate) path: String,
+    /// Its last stable step: `main.Server.sessions`.
+    pub(crate) holder: String,
     /// The word of a package variable where it begins, and the variable's name.
     pub(crate) variable: Option<(Addr, String)>,
     /// The places between: structs, arrays, other maps' entries.
@@ -91,6 +93,7 @@ impl Owners<'_, '_, '_> {
                 let at = start.element(u64::try_from(i).ok()?, mem.abi.word())?;
                 return Some(Owner {
                     path: String::new(),
+                    holder: String::new(),
                     variable: Some((at, format!("the package variable at {at}"))),
                     way: Vec::new(),
                 });
@@ -108,8 +111,12 @@ impl Owners<'_, '_, '_> {
             let v = program.index.variables().get(usize::try_from(i).ok()?)?;
             Some((program.view_of(v).addr.checked_add(off)?, v.name.clone()))
         });
+        let (path, holder) = with_paths(self.s, self.req, found, |paths, _| {
+            (paths.owner(node), paths.holder(node))
+        });
         Some(Owner {
-            path: with_paths(self.s, self.req, found, |paths, _| paths.owner(node)),
+            path,
+            holder,
             variable,
             way: found
                 .way(node)

@@ -138,6 +138,8 @@ pub struct MapRow {
     pub elem_type: String,
     /// Owner path, keys by redaction mode.
     pub owner: String,
+    /// What holds it in every run: a package variable, or a field of a type. Only of broken maps.
+    pub holder: String,
     /// How it was found: every way, in the order of `find::found::Ways::ALL`.
     pub found_by: Vec<&'static str>,
     /// `reachable`, `reachable-unknown-path` or `garbage`.

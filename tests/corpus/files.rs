@@ -34,6 +34,8 @@ pub struct CoreEntry {
     pub file: String,
     pub binary: String,
     pub scenario: String,
+    /// The bug that it shows, where others of the corpus show the same one.
+    pub bug: Option<String>,
     /// Who wrote the core: `kernel`, `gcore` or `qemu`.
     pub dumped: String,
     pub truth: String,

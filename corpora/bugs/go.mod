@@ -1,0 +1,3 @@
+module badmap.example/bugs
+
+go 1.19
