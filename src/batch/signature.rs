@@ -52,6 +52,32 @@ pub struct Signature {
     pub text: String,
 }
 
+impl Signature {
+    /// The bug in one line: what happened, to whose map (or to one of which type), in which function; without a crash, the
+    /// rules that are broken.
+    pub fn gist(&self) -> String {
+        let part = |name: &str| {
+            let mut lines = self.text.lines();
+            lines.find_map(|l| l.strip_prefix(name)?.strip_prefix(": "))
+        };
+        let fatal = part("fatal");
+        let owner = part("owner").filter(|o| *o != NOBODY);
+        let function = part("frames").or_else(|| part("goroutine"));
+        let parts = [
+            fatal,
+            owner.or_else(|| part("map")),
+            function.and_then(|f| f.split(" < ").next()),
+            part("rules").filter(|_| fatal.is_none()),
+        ];
+        let parts: Vec<&str> = parts.into_iter().flatten().collect();
+        if parts.is_empty() {
+            self.text.lines().next().unwrap_or_default().to_owned()
+        } else {
+            parts.join(" · ")
+        }
+    }
+}
+
 /// The signature of what a core shows; `None` where no map broke and the crash is not about one.
 pub fn signature(survey: &Survey) -> Option<Signature> {
     let text = if survey.crash.kind.about_map() {

@@ -28,7 +28,7 @@ const WORD: usize = 10;
 const DETAIL: usize = 100;
 /// Columns of an owner path among it.
 const OWNER: usize = 48;
-/// Columns of the first line of a signature.
+/// Columns of the gist of a signature.
 const BUG: usize = 100;
 /// Rules of a core that are named before `-v` names all.
 const RULES: usize = 4;
@@ -187,7 +187,7 @@ fn write_table_of(
         .map(|g| {
             let mut line = vec![number(g.cores), style.fit(&g.name(), 40)];
             line.push(match &g.signature {
-                Some(s) => style.fit(s.text.lines().next().unwrap_or_default(), BUG),
+                Some(s) => style.fit(&s.gist(), BUG),
                 None => outcomes(&g.outcomes, style),
             });
             line

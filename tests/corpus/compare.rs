@@ -232,7 +232,7 @@ pub fn compare(core: &CoreEntry, files: &CoreFiles) -> Outcome {
     }
     // qemu's cores do not tell which signal it was. What the manifest has are the first of the last words; of
     // several panics, badmap names the last.
-    let want = expect.message.as_ref().filter(|_| core.dumped != "qemu");
+    let want = core.said.as_ref().filter(|_| core.dumped != "qemu");
     let got = result.crash.message.as_ref();
     let first = |w: &&String| expect.crash == "map" || w.starts_with("SIGABRT");
     let told = |w: &String| got.is_some_and(|g| g.contains(w));

@@ -43,6 +43,8 @@ pub struct CoreEntry {
     pub change_from: Option<String>,
     /// What the process wrote to stderr while it died, where that was kept.
     pub stderr: Option<String>,
+    /// How its last words began.
+    pub said: Option<String>,
     pub expect: Expect,
 }
 
@@ -51,7 +53,6 @@ pub struct Expect {
     pub crash: String,
     pub broken: Option<bool>,
     pub exit: u8,
-    pub message: Option<String>,
 }
 
 pub struct Corpus {
