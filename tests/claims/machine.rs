@@ -13,6 +13,7 @@ use badmap::dwarf::index::DwarfIndex;
 use badmap::dwarf::sections::DwarfData;
 use badmap::file::binary::Binary;
 use badmap::file::mmap::MappedFile;
+use badmap::file::scratch::Scratch;
 use badmap::process::environ::host_on_stack;
 use badmap::process::notes::AT_RANDOM;
 use badmap::runtime::claims::ENVS;
@@ -31,7 +32,7 @@ const AT_EXECFN: u64 = 31;
 
 /// What the variables of one binary are that should be others.
 fn wrong_variables(entry: &BinaryEntry, path: &Path) -> Vec<String> {
-    let file = MappedFile::open(path, &std::env::temp_dir(), &Silent).unwrap();
+    let file = MappedFile::open(path, &Scratch::new(std::env::temp_dir(), None), &Silent).unwrap();
     let binary = Binary::parse(file.bytes(), path).unwrap();
     let data = DwarfData::load(&binary).unwrap();
     let index = Arc::new(DwarfIndex::new(&data, binary.abi.ptr_size, path).unwrap());
