@@ -31,6 +31,8 @@ use wait4::Wait4;
 
 /// How long a wait for a child lasts before the flag is looked at again.
 const TICK: Duration = Duration::from_millis(100);
+/// How long after a child's death by a signal the batch may still learn that it was meant too.
+const GRACE: Duration = Duration::from_secs(1);
 /// Bytes of the line that are read; a child that says more is stopped.
 const MAX_OUTPUT: usize = 64 << 20;
 /// Bytes of its last words that are kept.
@@ -74,7 +76,7 @@ pub fn run_child(
     }
     let (status, usage, late) = wait(&mut child, deadline)?;
     let why = if late { Stopped::TooLong } else { why };
-    if why == Stopped::Interrupted {
+    if why == Stopped::Interrupted || (ends_tasks(status) && is_stopped_soon(stop)) {
         return Ok(Ended::Interrupted);
     }
     let mut line = match why {
@@ -197,6 +199,24 @@ fn wait(
     }
     let used = child.wait4()?;
     Ok((used.status, used.rusage, late))
+}
+
+/// Whether a child died of a signal by which whole tasks are ended: SIGHUP, SIGINT, SIGTERM.
+fn ends_tasks(status: ExitStatus) -> bool {
+    matches!(status.signal(), Some(1 | 2 | 15))
+}
+
+/// Whether the batch is being stopped too: a signal for all of its processes may reach this child first, before it can
+/// ignore it.
+fn is_stopped_soon(stop: &AtomicBool) -> bool {
+    let started = Instant::now();
+    while started.elapsed() < GRACE {
+        if stop.load(Ordering::Relaxed) {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    false
 }
 
 /// What a child that ended by itself has to say.

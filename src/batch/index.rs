@@ -15,6 +15,7 @@ use crate::survey::inputs::hex;
 use serde::Deserialize;
 use serde::Serialize;
 use std::collections::HashMap;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -54,16 +55,16 @@ pub struct Listed {
 
 impl Listed {
     /// Lists what lies below a directory. With `cache`, what stands in its `.badmap-index.jsonl` is believed of files
-    /// that have not changed since, and the file is written anew.
+    /// that have not changed since, and the file is written anew if any has. Why it could not be is no error: fleets
+    /// share such directories, and cannot write to them.
     /// # Errors
-    /// `File` when the directory cannot be read or the cache cannot be written.
-    pub fn add_dir(&mut self, dir: &Path, cache: bool) -> Result<(), BatchError> {
-        let file_error = |doing, source| BatchError::File {
-            doing,
+    /// `File` when the directory cannot be read.
+    pub fn add_dir(&mut self, dir: &Path, cache: bool) -> Result<Option<io::Error>, BatchError> {
+        std::fs::read_dir(dir).map_err(|source| BatchError::File {
+            doing: "reading the directory",
             path: dir.to_path_buf(),
             source,
-        };
-        std::fs::read_dir(dir).map_err(|e| file_error("reading the directory", e))?;
+        })?;
         let known = if cache {
             read_cache(dir)
         } else {
@@ -77,10 +78,10 @@ impl Listed {
             let Some((size, mtime)) = stamp(&path) else {
                 continue;
             };
-            let known = known
+            let same = known
                 .get(below)
                 .filter(|e| (e.size, e.mtime) == (size, mtime));
-            let entry = match known {
+            let entry = match same {
                 Some(entry) => Some(entry.clone()),
                 None => look(&path).map(|ids| Entry {
                     path: below.to_owned(),
@@ -92,16 +93,16 @@ impl Listed {
             };
             found.extend(entry);
         }
-        if cache {
-            write_cache(dir, &found).map_err(|e| file_error("writing the index of", e))?;
-        }
+        let is_new =
+            found.len() != known.len() || found.iter().any(|e| known.get(&e.path) != Some(e));
+        let written = (cache && is_new).then(|| write_cache(dir, &found));
         for entry in found {
             self.take(Entry {
                 path: dir.join(&entry.path).to_string_lossy().into_owned(),
                 ..entry
             });
         }
-        Ok(())
+        Ok(written.and_then(Result::err))
     }
 
     /// Adds one executable.
@@ -192,7 +193,7 @@ fn read_cache(dir: &Path) -> HashMap<String, Entry> {
         .collect()
 }
 
-fn write_cache(dir: &Path, entries: &[Entry]) -> std::io::Result<()> {
+fn write_cache(dir: &Path, entries: &[Entry]) -> io::Result<()> {
     let mut text = Vec::new();
     for entry in entries {
         serde_json::to_writer(&mut text, entry)?;

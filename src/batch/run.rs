@@ -13,6 +13,7 @@ use crate::schema::TOOL;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -170,7 +171,10 @@ fn look(batch: &Batch, core: &Candidate, stop: &AtomicBool) -> io::Result<Option
         .as_deref()
         .map(|d| snapshot_path(d, core));
     let mut command = Command::new(&batch.program);
-    command.args(&batch.args).stdin(batch.setup.try_clone()?);
+    command
+        .arg0("badmap")
+        .args(&batch.args)
+        .stdin(batch.setup.try_clone()?);
     if let Some(binary) = &core.binary {
         command.arg("--binary").arg(binary);
     }

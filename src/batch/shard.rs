@@ -82,6 +82,10 @@ impl Wanted {
         let count = match (count, size.and_then(number)) {
             (Some(count), _) => count,
             (None, Some(count)) => count?,
+            (None, None) if size.is_some() => {
+                let size = size.unwrap_or_default();
+                return Err(format!("{name} is set, and {size} is not: write auto/N"));
+            }
             (None, None) => {
                 return Err(format!(
                     "{what} does not say reliably how many tasks it has: write auto/N"

@@ -41,6 +41,7 @@ use clap::ValueEnum;
 use std::io;
 use std::io::IsTerminal;
 use std::io::Read;
+use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::path::PathBuf;
@@ -198,8 +199,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         &cores,
         signals.stop(),
         &|core| done_before(args, store.as_ref(), core),
-        &mut |line, origin| {
-            tally.add(&line);
+        &mut |mut line, origin| {
+            tally.add(&mut line, origin);
             let written = keep(store.as_ref(), &line, origin)
                 .context("writing the results")
                 .and_then(|()| write_line(args, &line));
@@ -291,7 +292,7 @@ fn resolve(wanted: shard::Wanted) -> anyhow::Result<shard::Shard> {
         UsageError {
             what: format!("finding out which shard this is: {why}"),
             hint: Some(
-                "--shard I/N says it outright; docs/FLEET.md has a page for each scheduler".into(),
+                "--shard I/N says it outright; docs/FLEET.md says what each scheduler sets".into(),
             ),
         }
         .into()
@@ -372,7 +373,13 @@ fn set_up(
     let mut listed = Listed::default();
     if cores > 0 {
         for dir in &args.binary_dirs {
-            listed.add_dir(dir, args.index_cache)?;
+            let unsaved = listed.add_dir(dir, args.index_cache)?;
+            if let Some(e) = unsaved.filter(|_| !args.look.quiet) {
+                let dir = dir.display();
+                say(&format!(
+                    "badmap: {dir}: the index could not be kept: {e}\n"
+                ));
+            }
         }
         inputs.binaries.iter().for_each(|b| listed.add_file(b));
     }
@@ -488,6 +495,8 @@ fn write_line(args: &Args, line: &Line) -> anyhow::Result<()> {
 /// What the batch comes to.
 struct Tally {
     summary: Summary,
+    /// Cores of these that were done before.
+    before: u64,
     strict: bool,
     worst: u8,
 }
@@ -496,13 +505,23 @@ impl Tally {
     fn new(args: &Args) -> Tally {
         Tally {
             summary: Summary::new(args.group_by.group_by()),
+            before: 0,
             strict: args.strict,
             worst: 0,
         }
     }
 
-    fn add(&mut self, line: &Line) {
-        self.summary.add(line);
+    fn add(&mut self, line: &mut Line, origin: Origin) {
+        match origin {
+            Origin::Now => self.summary.add(line),
+            Origin::Before => {
+                // What it took was taken another time.
+                let took = line.resources.take();
+                self.summary.add(line);
+                line.resources = took;
+                self.before = self.before.saturating_add(1);
+            }
+        }
         let code = match (&line.expected, line.status) {
             (Some(expected), _) => u8::from(!expected.met),
             (None, Status::Ok) => line.exit,
@@ -529,6 +548,10 @@ impl Tally {
 
     fn text(&self, args: &Args) -> anyhow::Result<String> {
         let mut text = Vec::new();
+        if self.before > 0 {
+            let done = count(self.before, "core was", "cores were");
+            writeln!(text, "badmap: {done} done before")?;
+        }
         batch_text::write_summary(&mut text, &self.summary, args.look.style_of_stderr())?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
@@ -542,11 +565,12 @@ mod tests {
     fn exit_of(strict: bool, lines: &[(Status, u8, Option<bool>)]) -> u8 {
         let mut tally = Tally {
             summary: Summary::new(By::Signature.group_by()),
+            before: 0,
             strict,
             worst: 0,
         };
         for (status, exit, met) in lines {
-            tally.add(&Line {
+            let mut line = Line {
                 status: *status,
                 exit: *exit,
                 expected: met.map(|met| Expected {
@@ -554,7 +578,8 @@ mod tests {
                     differences: Vec::new(),
                 }),
                 ..Line::default()
-            });
+            };
+            tally.add(&mut line, Origin::Now);
         }
         tally.exit(&Inputs::default())
     }

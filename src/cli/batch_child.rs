@@ -5,6 +5,7 @@ use crate::batch::setup::Setup;
 use crate::batch::work::limit;
 use crate::batch::work::work;
 use crate::cli::output::write_out;
+use crate::cli::signals::Signals;
 use crate::schema::safe::write_jsonl;
 use crate::survey::run::set_jobs;
 use anyhow::Context;
@@ -29,6 +30,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
+    // Schedulers send what ends a task to all of its processes.
+    Signals::ignore().context("catching signals")?;
     let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let setup = Setup::read(&stdin).context("reading what the batch has set up")?;
     set_jobs(setup.threads);

@@ -199,8 +199,8 @@ mod tests {
     #![allow(clippy::expect_used)] // a failed expectation is a failed test
 
     use super::*;
-    use crate::report::samples::broken_classic;
-    use crate::report::samples::row;
+    use crate::survey::samples::screens::broken_classic;
+    use crate::survey::samples::screens::row;
 
     fn addrs(rows: &[&MapRow]) -> Vec<u64> {
         rows.iter().map(|r| r.addr.0).collect()

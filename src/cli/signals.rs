@@ -39,6 +39,15 @@ impl Signals {
         Ok(Signals { stop, which })
     }
 
+    /// Lets none of them end this process: it is for the one that started it to do so.
+    pub(super) fn ignore() -> io::Result<()> {
+        let nobody_looks = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            register(signal, Arc::clone(&nobody_looks))?;
+        }
+        Ok(())
+    }
+
     /// Set by the first signal; the work may set it too, to end itself.
     pub(super) fn stop(&self) -> &AtomicBool {
         &self.stop

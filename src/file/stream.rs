@@ -6,6 +6,7 @@ use crate::base::limits::MAX_PACKING;
 use crate::base::limits::MAX_ZSTD_WINDOW_LOG;
 use crate::base::limits::MIN_UNPACKED;
 use std::fs::File;
+use std::fs::Permissions;
 use std::io;
 use std::io::BufRead;
 use std::io::BufReader;
@@ -14,6 +15,7 @@ use std::io::Read;
 use std::io::Seek;
 use std::io::SeekFrom;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use tempfile::NamedTempFile;
@@ -147,7 +149,7 @@ pub fn nameless(dir: &Path) -> io::Result<File> {
     tempfile::tempfile_in(dir)
 }
 
-/// Writes a file at once: beside its place first, then under its name. Its mode is 0600.
+/// Writes a file at once: beside its place first, then under its name. It holds no secrets: its mode is 0644.
 /// # Errors
 /// When it cannot be written.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -156,6 +158,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut temp = tempfile::Builder::new()
         .prefix(&format!(".{name}."))
         .suffix(PART)
+        .permissions(Permissions::from_mode(0o644))
         .tempfile_in(dir.unwrap_or(Path::new(".")))?;
     temp.write_all(bytes)?;
     temp.persist(path).map_err(|e| e.error)?;

@@ -342,8 +342,8 @@ mod tests {
     #![allow(clippy::expect_used)] // a failed expectation is a failed test
 
     use super::*;
-    use crate::report::samples;
     use crate::survey::result::Survey;
+    use crate::survey::samples::screens;
     use insta::assert_snapshot;
 
     fn text(survey: &Survey) -> String {

@@ -249,7 +249,7 @@ mod tests {
     #![allow(clippy::expect_used)] // a failed expectation is a failed test
 
     use super::*;
-    use crate::report::samples;
+    use crate::survey::samples::screens;
     use insta::assert_snapshot;
 
     fn text(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {

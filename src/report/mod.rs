@@ -13,8 +13,6 @@ pub mod json;
 pub mod junit;
 pub mod list_text;
 pub mod rules_text;
-#[cfg(test)]
-pub(crate) mod samples;
 pub mod sarif;
 pub mod show_text;
 pub mod stack_text;

@@ -316,7 +316,7 @@ mod tests {
     #![allow(clippy::expect_used)] // a failed expectation is a failed test
 
     use super::*;
-    use crate::report::samples;
+    use crate::survey::samples::screens;
     use insta::assert_snapshot;
 
     fn text(shown: &Shown, below: Below) -> String {

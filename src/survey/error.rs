@@ -118,6 +118,9 @@ impl SurveyError {
             SurveyError::File(e) => e.hint(),
             SurveyError::Dwarf(e) => e.hint(),
             SurveyError::Arguments { .. } => Some("badmap check CORE [BINARY], in either order".into()),
+            SurveyError::NoBinary { wanted, .. } if wanted.go.is_none() && wanted.gnu.is_none() => {
+                Some("nothing in the core says which binary it is of: name it behind the core, or in the manifest of a batch".into())
+            }
             SurveyError::NoBinary { .. } => Some("name the binary that crashed behind the core, or search for it with --binary-dir".into()),
             SurveyError::Mismatch { .. } => {
                 Some("name the binary that crashed with --binary; --allow-mismatch goes on all the same and marks every result".into())

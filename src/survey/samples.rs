@@ -1,6 +1,8 @@
 //! A process and goroutines made by hand, for tests here and of the renderers.
 //! In: nothing. Out: rows of the shapes that real cores give.
 
+pub(crate) mod screens;
+
 use crate::base::addr::Addr;
 use crate::process::cpu::Cpu;
 use crate::runtime::pclntab::SourceFrame;

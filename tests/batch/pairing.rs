@@ -118,6 +118,13 @@ fn an_index_is_kept_only_if_asked_for_and_never_believed_blindly() {
     ]));
     assert_eq!(code, 3);
     assert!(out.contains("is another build now"), "{out}");
+    // Where it cannot be written, that is said, and no more.
+    std::fs::remove_file(&cache).unwrap();
+    std::fs::create_dir(&cache).unwrap();
+    let (_, err, code) = ended(batch(&[&core, "--binary-dir", arg(&bin), "--index-cache"]));
+    assert_eq!(code, 1);
+    assert!(err.contains("the index could not be kept"), "{err}");
+    std::fs::remove_dir(&cache).unwrap();
     // Nonsense is no cache; nor is one of files that have changed since.
     std::fs::write(&cache, "nonsense\n{}\n").unwrap();
     assert_eq!(run(&cached), without);

@@ -141,6 +141,48 @@ fn what_was_stopped_goes_on_and_nothing_is_done_twice() {
     }
 }
 
+/// Schedulers send the signal that ends a task to all of its processes, and the processes of cores may get it first.
+#[test]
+fn a_signal_for_all_processes_makes_no_core_a_crashed_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let core = dir.path().join("core.1");
+    let golden = few().remove(0);
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(golden), &core).unwrap();
+    let cores = [arg(&core).to_owned()];
+    for (i, hook) in ["hang:core.1", "slow:core.1"].into_iter().enumerate() {
+        let file = dir.path().join(format!("results-{i}"));
+        let mut command = command(&file, &cores);
+        command.env("BADMAP_TEST_HOOK", hook);
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let started = Instant::now();
+        let of_core = loop {
+            if let Some(pid) = children_at(&cores).first() {
+                break *pid;
+            }
+            assert!(
+                started.elapsed() < Duration::from_secs(60),
+                "no process for the core"
+            );
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        let kill = |pid: u32| {
+            Command::new("kill")
+                .args(["-TERM", &pid.to_string()])
+                .status()
+        };
+        assert!(kill(of_core).unwrap().success());
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(kill(child.id()).unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(143));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "", "{hook}");
+        nobody_is_left(&cores, &[]);
+    }
+}
+
 #[test]
 fn a_core_that_changed_or_gave_nothing_is_done_again() {
     let dir = tempfile::tempdir().unwrap();

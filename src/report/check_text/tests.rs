@@ -3,8 +3,8 @@
 #![allow(clippy::expect_used)] // a failed expectation is a failed test
 
 use super::*;
-use crate::report::samples;
 use crate::survey::exit::totals;
+use crate::survey::samples::screens;
 use insta::assert_snapshot;
 
 fn screen(survey: &Survey, style: Style) -> String {

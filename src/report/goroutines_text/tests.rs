@@ -3,11 +3,11 @@
 #![allow(clippy::expect_used)] // a failed expectation is a failed test
 
 use super::*;
-use crate::report::samples;
 use crate::schema::safe::is_unsafe;
 use crate::survey::fold::fold;
 use crate::survey::result::Match;
 use crate::survey::samples::deep;
+use crate::survey::samples::screens;
 use insta::assert_snapshot;
 
 const ALL: Style = Style {

@@ -5,10 +5,10 @@
 use super::*;
 use crate::report::json::goroutines::write_goroutine_lines;
 use crate::report::json::goroutines::write_goroutines;
-use crate::report::samples;
 use crate::survey::exit::totals;
 use crate::survey::request::Window;
 use crate::survey::result::Match;
+use crate::survey::samples::screens;
 use insta::assert_snapshot;
 
 fn json(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
