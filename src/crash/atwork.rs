@@ -222,10 +222,8 @@ fn words(grounds: &Grounds<'_, '_, '_>, stack: &Stack, f: &Frame) -> Vec<Addr> {
 
 /// Asks the caller of the outermost map function for what that does not have any more.
 fn ask_caller(grounds: &Grounds<'_, '_, '_>, stack: &Stack, number: usize, touch: &mut Touch) {
-    if touch.map.is_some() && touch.ty.is_some() {
-        return;
-    }
-    let Some(caller) = stack.frames.get(number) else {
+    let caller = stack.frames.get(number);
+    let Some(caller) = caller.filter(|_| touch.map.is_none() || touch.ty.is_none()) else {
         return;
     };
     let meta = grounds.reader.meta;

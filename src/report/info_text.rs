@@ -363,12 +363,12 @@ mod tests {
 
     #[test]
     fn a_whole_core_that_matches() {
-        assert_snapshot!(text(&samples::map_crash_all_sound()));
+        assert_snapshot!(text(&screens::map_crash_all_sound()));
     }
 
     #[test]
     fn a_core_cut_short() {
-        let mut survey = samples::truncated();
+        let mut survey = screens::truncated();
         survey.process.compressed = Some("zstd");
         survey.process.slide = 0x5555_5555_4000;
         survey.process.not_dumped_bytes = 4096;
@@ -377,14 +377,14 @@ mod tests {
 
     #[test]
     fn a_binary_that_cannot_be_proven_to_belong() {
-        let mut survey = samples::broken_swiss();
+        let mut survey = screens::broken_swiss();
         survey.process.core_build_id = None;
         assert_snapshot!(text(&survey));
     }
 
     #[test]
     fn hostile_text_is_escaped() {
-        let text = text(&samples::hostile());
+        let text = text(&screens::hostile());
         assert!(
             !text.chars().any(|c| c != '\n' && c.is_control()),
             "{text:?}"

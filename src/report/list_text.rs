@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn maps_stand_in_columns() {
-        let survey = samples::broken_classic();
+        let survey = screens::broken_classic();
         let rows: Vec<&MapRow> = survey.maps.iter().collect();
         assert_snapshot!(text(|out| write_list(out, &rows, Style::default())));
         assert_snapshot!(text(|out| write_list(
@@ -305,18 +305,18 @@ mod tests {
     fn an_incomplete_list_says_so() {
         assert_snapshot!(text(|out| write_list_end(
             out,
-            &samples::truncated(),
+            &screens::truncated(),
             Style::default()
         )));
         assert_eq!(
-            text(|out| write_list_end(out, &samples::broken_classic(), Style::default())),
+            text(|out| write_list_end(out, &screens::broken_classic(), Style::default())),
             ""
         );
     }
 
     #[test]
     fn hostile_names_are_escaped() {
-        let survey = samples::hostile();
+        let survey = screens::hostile();
         let rows: Vec<&MapRow> = survey.maps.iter().collect();
         let text = text(|out| {
             write_list(

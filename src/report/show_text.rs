@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn buckets_stand_below_the_header() {
         assert_snapshot!(text(
-            &samples::shown(),
+            &screens::shown(),
             Below::Parts(Window {
                 offset: 0,
                 limit: 3
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn entries_stand_below_the_header_with_their_marks() {
         assert_snapshot!(text(
-            &samples::shown(),
+            &screens::shown(),
             Below::Entries(Window {
                 offset: 8,
                 limit: 3
@@ -349,8 +349,8 @@ mod tests {
 
     #[test]
     fn findings_and_gaps_of_the_map_are_shown() {
-        let mut shown = samples::shown();
-        shown.row = samples::broken_classic().maps.swap_remove(2);
+        let mut shown = screens::shown();
+        shown.row = screens::broken_classic().maps.swap_remove(2);
         shown.row.gaps =
             vec!["buckets: 208 bytes at 0xc000400000: not mapped in the process".into()];
         shown.row.gaps_total = 2;

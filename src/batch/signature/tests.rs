@@ -1,10 +1,79 @@
-//! Signatures of painted surveys.
-//! In: surveys, changed in one thing. Out: whether the text is the same.
+//! Tests of signatures: processes made by hand.
+//! In: surveys as real cores give them. Out: texts that agree or differ.
 
 use super::*;
 use crate::base::addr::Addr;
-use crate::survey::samples::screens::broken_classic;
-use crate::survey::samples::screens::map_crash_all_sound;
+use crate::check::rule::Finding;
+use crate::check::rule::MapVerdict;
+use crate::check::rule::Verdict;
+use crate::maps::image::Hands;
+use crate::maps::image::Place;
+use crate::survey::samples::process;
+
+fn row(addr: u64, holder: &str, rules: &[&'static str]) -> MapRow {
+    let finding = |rule: &&'static str| Finding {
+        rule,
+        severity: Severity::Error,
+        place: Place::Header("count"),
+        claimed: "5".into(),
+        found: "3".into(),
+    };
+    MapRow {
+        addr: Addr(addr),
+        kind: "classic",
+        ty: "map[string]int".into(),
+        key_type: "string".into(),
+        elem_type: "int".into(),
+        owner: "main.srv.caches[\"secret\"].items".into(),
+        holder: holder.into(),
+        found_by: vec!["variable"],
+        reachable: "reachable",
+        type_sure: "typed",
+        type_candidates: Vec::new(),
+        len: Some(5),
+        capacity: Some(8),
+        bytes: 48,
+        waste: 0,
+        flags: Vec::new(),
+        verdict: Some(MapVerdict {
+            verdict: if rules.is_empty() {
+                Verdict::Ok
+            } else {
+                Verdict::Broken
+            },
+            mid_write: false,
+            findings: rules.iter().map(finding).collect(),
+            findings_total: rules.len() as u64,
+            unknown_rules: Vec::new(),
+        }),
+        causes: Vec::new(),
+        hands: Hands::default(),
+        gaps: Vec::new(),
+        gaps_total: 0,
+    }
+}
+
+fn survey(maps: Vec<MapRow>) -> Survey {
+    Survey {
+        process: process(),
+        crash: CrashInfo {
+            kind: CrashKind::Map,
+            ..CrashInfo::default()
+        },
+        maps,
+        find_gaps: Vec::new(),
+        find_gaps_total: 0,
+    }
+}
+
+/// Two maps, both broken; the second by address has the first name.
+fn damaged() -> Survey {
+    survey(vec![
+        row(0x1000, "main.Z.m", &["CL-B"]),
+        row(0x2000, "main.A[int].m", &["MAP-COUNT", "CL-B"]),
+        row(0x3000, "", &[]),
+    ])
+}
 
 fn party(state: &'static str, grade: &'static str, functions: &[&str]) -> PartyRow {
     PartyRow {
@@ -24,7 +93,7 @@ fn party(state: &'static str, grade: &'static str, functions: &[&str]) -> PartyR
 }
 
 fn crash(message: &str, functions: &[&str], parties: Vec<PartyRow>) -> Survey {
-    let mut s = map_crash_all_sound();
+    let mut s = survey(vec![row(0x3000, "", &[])]);
     s.crash.message = Some(message.into());
     s.crash.plain = Some(message.into());
     s.crash.functions = functions.iter().map(|f| (*f).to_owned()).collect();
@@ -159,7 +228,8 @@ fn numbers_and_what_stands_behind_a_line_are_left_out() {
 
 #[test]
 fn what_a_collision_left_in_its_map_is_luck_and_other_damage_is_not() {
-    let mut s = broken_classic();
+    let mut s = damaged();
+    s.maps.truncate(1);
     let bad = s.maps.iter().find(|m| m.is_broken()).map(|m| m.addr);
     let race = crash(READ_WRITE, &GET, Vec::new());
     s.crash = race.crash;
@@ -174,10 +244,13 @@ fn what_a_collision_left_in_its_map_is_luck_and_other_damage_is_not() {
 
 #[test]
 fn damage_is_known_again_however_the_process_died() {
-    let mut s = broken_classic();
+    let mut s = damaged();
     s.crash.kind = CrashKind::Other;
     let one = text(&s);
-    assert!(one.starts_with("map: "), "{one}");
+    assert_eq!(
+        one,
+        "map: map[string]int\nowner: main.A[...].m\nrules: CL-B MAP-COUNT"
+    );
     s.crash.message = Some("panic: something else".into());
     s.maps.reverse();
     assert_eq!(text(&s), one);
@@ -185,7 +258,7 @@ fn damage_is_known_again_however_the_process_died() {
 
 #[test]
 fn where_nothing_is_wrong_there_is_no_signature() {
-    let mut s = map_crash_all_sound();
+    let mut s = survey(vec![row(0x3000, "", &[])]);
     s.crash.kind = CrashKind::Other;
     assert_eq!(signature(&s), None);
 }
@@ -196,4 +269,32 @@ fn a_line_has_an_end_and_stays_one() {
     t.line("map", &"é\n".repeat(MAX_LINE));
     assert_eq!(t.0.lines().count(), 1);
     assert_eq!(t.0.chars().count(), "map: …".chars().count() + MAX_LINE);
+}
+
+#[test]
+fn a_gist_is_one_line_of_what_matters() {
+    let gist = |text: &str| {
+        let signature = Signature {
+            text: text.to_owned(),
+            ..Signature::default()
+        };
+        signature.gist()
+    };
+    assert_eq!(
+        gist(
+            "fatal: concurrent map writes\nmap: map[string]int\nowner: main.a.b\nframes: main.f < main.g\nrules: MAP-COUNT"
+        ),
+        "concurrent map writes · main.a.b · main.f"
+    );
+    assert_eq!(
+        gist(&format!(
+            "fatal: hang\nmap: map[string]int\nowner: {NOBODY}\ngoroutine: main.w"
+        )),
+        "hang · map[string]int · main.w"
+    );
+    assert_eq!(
+        gist("map: map[int]int\nowner: main.m\nrules: A B"),
+        "main.m · A B"
+    );
+    assert_eq!(gist("of a later version\nx"), "of a later version");
 }

@@ -22,35 +22,35 @@ fn fits(text: &str) {
 
 #[test]
 fn a_map_crash_with_whole_maps() {
-    let text = screen(&samples::map_crash_all_sound(), Style::default());
+    let text = screen(&screens::map_crash_all_sound(), Style::default());
     fits(&text);
     assert_snapshot!(text);
 }
 
 #[test]
 fn one_broken_classic_map() {
-    let text = screen(&samples::broken_classic(), Style::default());
+    let text = screen(&screens::broken_classic(), Style::default());
     fits(&text);
     assert_snapshot!(text);
 }
 
 #[test]
 fn one_broken_swiss_map_and_a_warning() {
-    let text = screen(&samples::broken_swiss(), Style::default());
+    let text = screen(&screens::broken_swiss(), Style::default());
     fits(&text);
     assert_snapshot!(text);
 }
 
 #[test]
 fn a_truncated_core() {
-    let text = screen(&samples::truncated(), Style::default());
+    let text = screen(&screens::truncated(), Style::default());
     fits(&text);
     assert_snapshot!(text);
 }
 
 #[test]
 fn a_hundred_broken_maps_still_fit_a_screen() {
-    let text = screen(&samples::hundred_broken(), Style::default());
+    let text = screen(&screens::hundred_broken(), Style::default());
     fits(&text);
     assert!(text.lines().count() <= 30, "{} lines", text.lines().count());
     assert_snapshot!(text);
@@ -72,7 +72,7 @@ fn types_lose_their_import_paths_only() {
 #[test]
 fn verbose_shows_every_broken_map() {
     let text = screen(
-        &samples::hundred_broken(),
+        &screens::hundred_broken(),
         Style {
             verbose: true,
             color: false,
@@ -87,7 +87,7 @@ fn verbose_shows_every_broken_map() {
 #[test]
 fn colour_marks_only_verdicts_and_rules() {
     let text = screen(
-        &samples::broken_classic(),
+        &screens::broken_classic(),
         Style {
             verbose: false,
             color: true,
@@ -114,7 +114,7 @@ fn colour_marks_only_verdicts_and_rules() {
 
 #[test]
 fn text_from_the_process_cannot_reach_the_terminal() {
-    let text = screen(&samples::hostile(), Style::default());
+    let text = screen(&screens::hostile(), Style::default());
     assert!(
         !text.chars().any(|c| c != '\n' && c.is_control()),
         "{text:?}"

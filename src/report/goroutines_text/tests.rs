@@ -32,26 +32,26 @@ fn one(list: &GoroutineList, id: u64, style: Style) -> String {
 
 #[test]
 fn goroutines_with_equal_stacks_are_one_line() {
-    let list = samples::goroutines();
+    let list = screens::goroutines();
     assert_snapshot!(text(&list, true, false, Style::default()));
     assert_snapshot!(text(&list, false, true, Style::default()));
 }
 
 #[test]
 fn verbose_shows_the_stack_below_each_line() {
-    assert_snapshot!(text(&samples::goroutines(), true, true, ALL));
+    assert_snapshot!(text(&screens::goroutines(), true, true, ALL));
 }
 
 #[test]
 fn one_goroutine_has_its_whole_stack() {
-    let list = samples::goroutines();
+    let list = screens::goroutines();
     assert_snapshot!(one(&list, 17, Style::default()));
     assert_snapshot!(one(&list, 31, Style::default()));
 }
 
 #[test]
 fn what_could_not_be_read_is_said() {
-    let mut list = samples::goroutines();
+    let mut list = screens::goroutines();
     list.goroutines.clear();
     list.unreadable = 2;
     list.process.matched = Match::Mismatch;
@@ -61,7 +61,7 @@ fn what_could_not_be_read_is_said() {
 
 #[test]
 fn running_goroutines_at_one_place_name_how_many_threads() {
-    let mut list = samples::goroutines();
+    let mut list = screens::goroutines();
     for row in list
         .goroutines
         .iter_mut()
@@ -78,7 +78,7 @@ fn running_goroutines_at_one_place_name_how_many_threads() {
 
 #[test]
 fn what_stands_at_the_same_place_is_told_apart_by_a_caller_or_its_depth() {
-    let mut list = samples::goroutines();
+    let mut list = screens::goroutines();
     let named = |id, names: &[&str]| {
         let mut row = deep(id, names.len());
         let frames = row.frames.iter_mut().skip(1);
@@ -129,7 +129,7 @@ fn colour_marks_the_one_that_stopped_the_process_and_what_is_doubtful() {
         color: true,
         verbose: false,
     };
-    let list = samples::goroutines();
+    let list = screens::goroutines();
     let text = text(&list, true, false, style) + &one(&list, 17, style);
     assert_eq!(
         text.matches("\x1b[1;31mstopped the process\x1b[0m").count(),
@@ -141,7 +141,7 @@ fn colour_marks_the_one_that_stopped_the_process_and_what_is_doubtful() {
 
 #[test]
 fn hostile_text_is_escaped() {
-    let mut list = samples::goroutines();
+    let mut list = screens::goroutines();
     let bad = "\u{1b}[2J\u{202e}\n";
     list.gaps = vec![bad.into()];
     list.process.command = Some(bad.into());

@@ -23,7 +23,7 @@ fn json(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
 
 #[test]
 fn check_has_the_bones_of_the_contract() {
-    let s = samples::broken_classic();
+    let s = screens::broken_classic();
     assert_snapshot!(json(|out| write_check(
         out,
         &s,
@@ -35,7 +35,7 @@ fn check_has_the_bones_of_the_contract() {
 
 #[test]
 fn what_is_unknown_is_listed_with_its_reason() {
-    let s = samples::truncated();
+    let s = screens::truncated();
     assert_snapshot!(json(|out| write_check(
         out,
         &s,
@@ -47,7 +47,7 @@ fn what_is_unknown_is_listed_with_its_reason() {
 
 #[test]
 fn info_tells_process_and_crash() {
-    let s = samples::map_crash_all_sound();
+    let s = screens::map_crash_all_sound();
     assert_snapshot!(json(|out| write_info(
         out,
         &s.process,
@@ -59,7 +59,7 @@ fn info_tells_process_and_crash() {
 
 #[test]
 fn a_list_is_a_document_or_lines() {
-    let s = samples::broken_classic();
+    let s = screens::broken_classic();
     let rows: Vec<&MapRow> = s.maps.iter().collect();
     let some = rows.get(2..5).expect("the sample has five maps");
     assert_snapshot!(json(|out| write_list(
@@ -94,7 +94,7 @@ fn show_keeps_entries_by_the_mode_of_values() {
         offset: 0,
         limit: 1,
     });
-    let s = samples::shown();
+    let s = screens::shown();
     assert_snapshot!(json(|out| write_show(
         out,
         &s,
@@ -117,7 +117,7 @@ fn show_lists_parts_with_their_fields() {
     });
     assert_snapshot!(json(|out| write_show(
         out,
-        &samples::shown(),
+        &screens::shown(),
         below,
         ValueMode::Digest,
         Exit::Sound
@@ -126,7 +126,7 @@ fn show_lists_parts_with_their_fields() {
 
 #[test]
 fn hostile_text_is_escaped_in_json() {
-    let s = samples::hostile();
+    let s = screens::hostile();
     let text = json(|out| write_check(out, &s, &totals(&s), None, Exit::Broken));
     assert!(
         !text.chars().any(|c| c != '\n' && c.is_control()),
@@ -141,7 +141,7 @@ fn hostile_text_is_escaped_in_json() {
 
 #[test]
 fn goroutines_are_a_document_or_lines() {
-    let mut list = samples::goroutines();
+    let mut list = screens::goroutines();
     list.goroutines.retain(|r| [1, 17, 31].contains(&r.id));
     assert_snapshot!(json(|out| write_goroutines(out, &list, Exit::Unproven)));
     list.goroutines.retain(|r| r.id != 17);
