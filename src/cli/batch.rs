@@ -32,6 +32,7 @@ use crate::cli::units::parse_duration;
 use crate::cli::units::parse_size;
 use crate::file::scratch::half_of_free;
 use crate::report::batch_text;
+use crate::report::escape::clean;
 use crate::report::junit::write_junit;
 use crate::report::sarif::write_sarif;
 use crate::report::style::count;
@@ -218,7 +219,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     ended.context("reading the results of before")?;
     if let Some(store) = store.as_ref().filter(|_| rendered) {
         let store = lock(store);
-        let lines = cores.iter().filter_map(|c| store.line(&c.core()).ok()?);
+        let lines = cores.iter().filter_map(|c| stored(&store, c).ok()?);
         write_out(|out| match args.format {
             Format::Sarif => write_sarif(out, lines),
             Format::Junit | Format::Text | Format::Jsonl => write_junit(out, lines),
@@ -353,7 +354,8 @@ fn overture(
     }
     text.push('\n');
     for (path, why) in inputs.unreadable.iter().take(10) {
-        text.push_str(&format!("badmap: reading {}: {why}\n", path.display()));
+        let path = path.display().to_string();
+        text.push_str(&format!("badmap: reading {}: {why}\n", clean(&path)));
     }
     if absent > 0 {
         let cores = count(absent, "core is", "cores are");
@@ -447,7 +449,7 @@ fn open_store(args: &Args, tmp_dir: &Path) -> anyhow::Result<Option<Store>> {
     if store.mended() > 0 && !args.look.quiet {
         say(&format!(
             "badmap: {}: its last line was not whole, and is gone\n",
-            path.display()
+            clean(&path.display().to_string())
         ));
     }
     Ok(Some(store))
@@ -457,7 +459,7 @@ fn lock(store: &Mutex<Store>) -> MutexGuard<'_, Store> {
     store.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The line of a core that an earlier run has looked at; judged again, as other things may be expected now.
+/// The line of a core that an earlier run has looked at.
 fn done_before(
     args: &Args,
     store: Option<&Mutex<Store>>,
@@ -469,6 +471,11 @@ fn done_before(
     if !store.is_done(&core.core(), file_bytes, time, args.retry_failed) {
         return Ok(None);
     }
+    stored(&store, core)
+}
+
+/// The line of a core, with what is expected of it now.
+fn stored(store: &Store, core: &Candidate) -> io::Result<Option<Line>> {
     let mut line = store.line(&core.core())?;
     if let Some(line) = &mut line {
         line.expected = core.expect.as_ref().map(|e| e.judge(line));

@@ -52,3 +52,32 @@ fn ordered_lines_come_in_the_order_of_the_cores() {
         .collect();
     assert_eq!(order, few());
 }
+
+#[test]
+fn every_field_of_a_line_is_documented() {
+    let docs =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/JSON.md")).unwrap();
+    let (_, section) = docs.split_once("## A line of `batch`").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let check = docs.split_once("\n## `check`").unwrap().1;
+    let check = check.split_once("\n## ").unwrap().0;
+    let documented = |section: &str, field: &str| {
+        let name = format!("`{field}`");
+        let mut rows = section.lines().filter(|l| l.starts_with("| "));
+        rows.any(|row| row.split(" | ").next().unwrap().contains(&name))
+    };
+    let mut failures = std::collections::BTreeSet::new();
+    for line in lines(&run("jsonl", &["-q"]).0).values() {
+        for field in line.as_object().unwrap().keys() {
+            if !documented(section, field) {
+                failures.insert(field.clone());
+            }
+        }
+        for field in line["check"].as_object().unwrap().keys() {
+            if !documented(check, field) {
+                failures.insert(format!("check.{field}"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{failures:?}");
+}
