@@ -52,7 +52,7 @@ struct BinaryEntry {
 impl BinaryEntry {
     /// Whether the program is the zoo and the machine linux/amd64, of which most tests here know something.
     fn is_zoo(&self) -> bool {
-        let other = ["hashes", "blame", "change"]
+        let other = ["hashes", "blame", "change", "bugs"]
             .iter()
             .any(|p| self.name.contains(p));
         !other && self.goarch == "amd64"

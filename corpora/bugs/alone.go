@@ -34,9 +34,10 @@ type tags struct {
 
 func (t *tags) set(key any, n int) { t.byKey[key] = n }
 
-var tagged = &tags{byKey: map[any]int{"one": 1}}
+var tagged tags
 
 func runUnhashableTag() {
+	tagged.byKey = map[any]int{"one": 1}
 	sound(word(tagged.byKey), "map[interface {}]int", "main.tagged.byKey")
 	finishTruth()
 	tagged.set([]int{1, 2}, 3)
@@ -47,13 +48,14 @@ type index struct {
 	byName map[string]int
 }
 
-var names2 = &index{byName: map[string]int{}}
+var names2 index
 
 func (x *index) insert(name []byte, n int) {
 	x.byName[*(*string)(unsafe.Pointer(&name))] = n
 }
 
 func runChangedKey() {
+	names2.byName = map[string]int{}
 	buf := make([]byte, 0, 1<<10)
 	for i := 0; i < 20; i++ {
 		start := len(buf)

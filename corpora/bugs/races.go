@@ -137,7 +137,7 @@ func (r *registry[K, V]) add(k K, v V) { r.byID[k] = v }
 
 type user struct{ id, logins int }
 
-var users = &registry[int, user]{byID: map[int]user{}}
+var users registry[int, user]
 
 func report() (sum int) {
 	users.all(func(id int, u user) bool {
@@ -150,6 +150,7 @@ func report() (sum int) {
 var reports int
 
 func runRangePut() {
+	users.byID = map[int]user{}
 	for i := 0; i < 100; i++ {
 		users.add(i, user{i, 0})
 	}
@@ -169,13 +170,14 @@ func runRangePut() {
 }
 
 // names is a package variable.
-var names = map[string]int{}
+var names map[string]int
 
 func rename(i int) { names["name "+hex(uint64(i&63))] = i }
 
 func lookUp(i int) int { return names["name "+hex(uint64(i&63))] }
 
 func runGlobal() {
+	names = map[string]int{}
 	raced(word(names), "map[string]int", "main.names")
 	finishTruth()
 	go func() {
