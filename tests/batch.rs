@@ -13,6 +13,8 @@
     unreachable_pub
 )] // in a test a failed unwrap is a failed test, and its output is for people
 
+#[path = "snapshots/runner.rs"]
+mod runner;
 #[allow(dead_code)] // other tests want the rest of it
 mod synthcore;
 mod batch {

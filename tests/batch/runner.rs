@@ -1,5 +1,7 @@
 //! Runs batches, and compares what they wrote.
 
+pub use crate::runner::arg;
+pub use crate::runner::run as badmap;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,16 +22,6 @@ pub fn batch(args: &[&str]) -> Command {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null());
     command
-}
-
-/// Runs any command of badmap: stdout, stderr, exit code.
-pub fn badmap(args: &[&str]) -> (String, String, i32) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_badmap"));
-    command
-        .args(args)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stdin(Stdio::null());
-    ended(command)
 }
 
 /// Runs a command to its end: stdout, stderr, exit code.
@@ -76,11 +68,6 @@ pub fn few() -> Vec<String> {
     ]
     .map(golden)
     .to_vec()
-}
-
-/// A path as an argument.
-pub fn arg(path: &Path) -> &str {
-    path.to_str().expect("paths of tests are UTF-8")
 }
 
 /// The bytes of a golden core, unpacked.
