@@ -22,6 +22,7 @@ mod batch {
     pub mod formats;
     pub mod hostile;
     pub mod pairing;
+    pub mod review;
     pub mod runner;
     pub mod shards;
     pub mod stopped;

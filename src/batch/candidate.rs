@@ -2,6 +2,7 @@
 //! In: what the command line, a list or a manifest says of it. Out: plain data.
 
 use crate::batch::expect::Expectation;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -26,13 +27,25 @@ impl Candidate {
     pub fn listed(path: &Path) -> Candidate {
         Candidate {
             path: path.to_path_buf(),
-            name: path.to_string_lossy().into_owned(),
+            name: text_of(path),
             ..Candidate::default()
         }
     }
 
     /// The path as results have it.
     pub fn core(&self) -> String {
-        self.path.to_string_lossy().into_owned()
+        text_of(&self.path)
+    }
+}
+
+/// A path as text that no other path has: what is not UTF-8 is followed by a hash of its bytes.
+pub fn text_of(path: &Path) -> String {
+    match path.to_str() {
+        Some(text) => text.to_owned(),
+        None => {
+            let hash = blake3::hash(path.as_os_str().as_bytes()).to_hex();
+            let few = hash.get(..12).unwrap_or_default();
+            format!("{} ({few})", path.to_string_lossy())
+        }
     }
 }

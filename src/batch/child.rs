@@ -232,8 +232,8 @@ fn judge(status: ExitStatus, out: &[u8], words: &[u8]) -> Line {
         };
     }
     let said = last_words(&words);
-    if words.contains(NO_MEMORY) {
-        return trouble(Status::Memory, format!("it took too much memory: {said}"));
+    if let Some(line) = words.lines().find(|l| l.contains(NO_MEMORY)) {
+        return trouble(Status::Memory, format!("it took too much memory: {line}"));
     }
     match status.signal() {
         Some(SIGXCPU) => trouble(

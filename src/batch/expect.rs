@@ -133,8 +133,8 @@ fn broken_rules(line: &Line) -> Vec<String> {
 #[derive(Default, Debug)]
 pub struct Expectations {
     by_path: HashMap<String, Expectation>,
-    /// By the file's name alone; `None` where several have it.
-    by_name: HashMap<String, Option<Expectation>>,
+    /// By the file's name alone, with the path; `None` where several have it.
+    by_name: HashMap<String, Option<(String, Expectation)>>,
 }
 
 impl Expectations {
@@ -158,19 +158,34 @@ impl Expectations {
         Ok(out)
     }
 
-    /// How many cores are expected and are not among these.
-    pub fn absent(&self, cores: &[Candidate]) -> u64 {
-        let (mut paths, mut names) = (HashSet::new(), HashSet::new());
-        for core in cores.iter().map(Candidate::core) {
-            names.insert(file_name(&core).to_owned());
-            paths.insert(core);
+    /// Gives each core what it must give, by its path; or by the file's name, where only one core has it on either side.
+    /// Returns how many are expected and are not among these.
+    pub fn assign(&self, cores: &mut [Candidate]) -> u64 {
+        let paths: HashSet<String> = cores.iter().map(Candidate::core).collect();
+        let mut names: HashMap<String, u64> = HashMap::new();
+        for path in &paths {
+            let n = names.entry(file_name(path).to_owned()).or_default();
+            *n = n.saturating_add(1);
         }
-        let is_there = |core: &String| {
-            let name = file_name(core);
-            let single = self.by_name.get(name).is_some_and(Option::is_some);
-            paths.contains(core) || (single && names.contains(name))
-        };
-        self.by_path.keys().filter(|c| !is_there(c)).count() as u64
+        let mut met: HashSet<&str> = HashSet::new();
+        for core in cores.iter_mut() {
+            let path = core.core();
+            let name = file_name(&path);
+            let by_path = self
+                .by_path
+                .get_key_value(&path)
+                .map(|(p, e)| (p.as_str(), e));
+            let by_name = || {
+                let alone = names.get(name) == Some(&1);
+                let (path, e) = self.by_name.get(name).filter(|_| alone)?.as_ref()?;
+                Some((path.as_str(), e))
+            };
+            if let Some((path, expectation)) = by_path.or_else(by_name) {
+                met.insert(path);
+                core.expect = Some(expectation.clone());
+            }
+        }
+        self.by_path.len().saturating_sub(met.len()) as u64
     }
 
     /// Adds what one core must give.
@@ -178,14 +193,8 @@ impl Expectations {
         self.by_name
             .entry(file_name(core).to_owned())
             .and_modify(|e| *e = None)
-            .or_insert_with(|| Some(expectation.clone()));
+            .or_insert_with(|| Some((core.to_owned(), expectation.clone())));
         self.by_path.insert(core.to_owned(), expectation);
-    }
-
-    /// What a core must give: found by its path, or by the file's name where only one has it.
-    pub fn of(&self, core: &str) -> Option<&Expectation> {
-        let by_name = || self.by_name.get(file_name(core))?.as_ref();
-        self.by_path.get(core).or_else(by_name)
     }
 }
 
@@ -276,9 +285,22 @@ mod tests {
         all.add("/a/core.1", exit(0));
         all.add("/b/core.2", exit(1));
         all.add("/c/core.2", exit(3));
-        let of = |core: &str| all.of(core).and_then(|e| e.exit);
-        assert_eq!(of("/elsewhere/core.1"), Some(0));
-        assert_eq!(of("/b/core.2"), Some(1));
-        assert_eq!(of("/elsewhere/core.2"), None);
+        let assigned = |paths: &[&str]| {
+            let listed = |p: &&str| Candidate::listed(Path::new(p));
+            let mut cores: Vec<Candidate> = paths.iter().map(listed).collect();
+            let absent = all.assign(&mut cores);
+            let exits = cores.iter().map(|c| c.expect.as_ref().and_then(|e| e.exit));
+            (exits.collect::<Vec<_>>(), absent)
+        };
+        assert_eq!(
+            assigned(&["/x/core.1", "/b/core.2"]),
+            (vec![Some(0), Some(1)], 1)
+        );
+        // Two that are called so, on one side or the other.
+        assert_eq!(assigned(&["/x/core.2"]), (vec![None], 3));
+        assert_eq!(
+            assigned(&["/a/core.1", "/new/core.1"]),
+            (vec![Some(0), None], 2)
+        );
     }
 }

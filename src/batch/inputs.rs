@@ -3,12 +3,15 @@
 //! that lay beside them. Files are told by their first bytes; nothing else of them is read.
 
 use crate::batch::candidate::Candidate;
+use crate::batch::candidate::text_of;
 use crate::batch::error::BatchError;
 use crate::batch::manifest::read_manifest;
+use crate::file::error::FileError;
 use crate::file::kind::Kind;
 use crate::file::mmap::MappedFile;
 use std::collections::HashSet;
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -44,15 +47,19 @@ pub fn gather(paths: &[PathBuf], list: &[u8]) -> Result<Inputs, BatchError> {
     for path in paths {
         if path == Path::new("-") {
             for listed in split(list) {
-                out.named(Path::new(OsStr::from_bytes(listed)))?;
+                out.named(Path::new(OsStr::from_bytes(listed)), false)?;
             }
         } else {
-            out.named(path)?;
+            out.named(path, true)?;
         }
     }
     let mut seen = HashSet::new();
     let all = out.cores.len();
-    out.cores.retain(|c| seen.insert(c.path.clone()));
+    out.cores.retain(|c| {
+        // However it is spelled, and by whatever link it was found.
+        let path = std::fs::canonicalize(&c.path);
+        seen.insert(path.unwrap_or_else(|_| c.path.clone()))
+    });
     out.doubled = all.saturating_sub(out.cores.len()) as u64;
     Ok(out)
 }
@@ -69,8 +76,8 @@ fn split(list: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 impl Inputs {
-    /// What somebody has named, by hand or in a list.
-    fn named(&mut self, path: &Path) -> Result<(), BatchError> {
+    /// What somebody has named: by hand, or in a list, in which there are no patterns: others may choose the names.
+    fn named(&mut self, path: &Path, by_hand: bool) -> Result<(), BatchError> {
         match std::fs::metadata(path) {
             Ok(meta) if meta.is_dir() => {
                 self.walk(path);
@@ -81,7 +88,9 @@ impl Inputs {
                 self.cores.push(Candidate::listed(path));
                 Ok(())
             }
-            Err(_) if is_pattern(path) => self.pattern(path),
+            Err(_) if by_hand && is_pattern(path) && std::fs::symlink_metadata(path).is_err() => {
+                self.pattern(path)
+            }
             Err(_) => {
                 self.cores.push(Candidate::listed(path));
                 Ok(())
@@ -153,6 +162,10 @@ impl Inputs {
                     Ok(t) if t.is_dir() && depth < MAX_DEPTH => {
                         dirs.push((path, depth.saturating_add(1)));
                     }
+                    Ok(t) if t.is_dir() => {
+                        let why = format!("it lies more than {MAX_DEPTH} directories deep");
+                        self.unreadable.push((path, why));
+                    }
                     _ => self.entry(root, path, &mut found),
                 }
             }
@@ -171,6 +184,8 @@ impl Inputs {
                 self.binaries.push(path);
                 return;
             }
+            // It may be one, and nobody could tell: its own process says why.
+            Err(FileError::Open { source, .. }) if source.kind() != ErrorKind::NotFound => true,
             _ => is_named_core(&path),
         };
         if !is_core {
@@ -179,7 +194,7 @@ impl Inputs {
         }
         let name = path.strip_prefix(root).unwrap_or(&path);
         found.push(Candidate {
-            name: name.to_string_lossy().into_owned(),
+            name: text_of(name),
             path,
             ..Candidate::default()
         });
@@ -195,6 +210,9 @@ fn is_pattern(path: &Path) -> bool {
 /// what systemd-coredump and gcore call theirs.
 fn is_named_core(path: &Path) -> bool {
     let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
+    if name.ends_with(b".badmap") || name.ends_with(b".jsonl") {
+        return false; // what badmap itself has made of one
+    }
     let packed = [".zst", ".lz4", ".gz", ".xz"];
     let name = packed
         .iter()

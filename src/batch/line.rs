@@ -80,6 +80,8 @@ pub struct Line {
     pub file_bytes: Option<u64>,
     /// When it was last written, in seconds since 1970: about when the process died.
     pub time: Option<u64>,
+    /// And nanoseconds: so a file that was written again is told from the one that was looked at.
+    pub time_ns: Option<u32>,
     /// Path of the binary that was used.
     pub binary: Option<String>,
     /// Where the process ran: what the manifest says, else what the core does.

@@ -7,11 +7,14 @@ use crate::batch::expect::Expectation;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::path::PathBuf;
 
 /// Bytes of a manifest.
 const MAX_MANIFEST: u64 = 256 << 20;
+/// Characters of an error that are shown.
+const MAX_WORDS: usize = 300;
 /// How the schema of manifests is called.
 const SCHEMA: &str = "badmap-corpus/1";
 
@@ -57,12 +60,20 @@ pub fn read_manifest(path: &Path) -> Result<Vec<Candidate>, BatchError> {
 }
 
 fn parse(text: &str, dir: &Path) -> Result<Vec<Candidate>, String> {
-    let manifest: Manifest = toml::from_str(text).map_err(|e| e.to_string().trim().to_owned())?;
+    let manifest: Manifest = toml::from_str(text).map_err(|e| said(text, &e))?;
     if manifest.schema != SCHEMA {
         return Err(format!(
             "its schema is {:?}, and not {SCHEMA:?}",
             manifest.schema
         ));
+    }
+    let no_path = |p: &Path| p.as_os_str().is_empty() || p.as_os_str().as_bytes().contains(&0);
+    let files = manifest.binary.iter().map(|b| &b.file);
+    if files
+        .chain(manifest.core.iter().map(|c| &c.file))
+        .any(|p| no_path(p))
+    {
+        return Err("a file in it has no name, or one with a zero byte".to_owned());
     }
     let binaries: HashMap<&str, &Path> = manifest
         .binary
@@ -81,6 +92,19 @@ fn parse(text: &str, dir: &Path) -> Result<Vec<Candidate>, String> {
         }
     };
     Ok(manifest.core.into_iter().map(candidate).collect())
+}
+
+/// What is wrong, and in which line; what stands there may be anything, and is not repeated.
+fn said(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|at| text.get(..at.start));
+    let what: String = error.message().chars().take(MAX_WORDS).collect();
+    match before {
+        Some(before) => {
+            let line = before.matches('\n').count().saturating_add(1);
+            format!("line {line}: {what}")
+        }
+        None => what,
+    }
 }
 
 #[cfg(test)]

@@ -179,6 +179,7 @@ fn look(batch: &Batch, core: &Candidate, stop: &AtomicBool) -> io::Result<Option
         command.arg("--binary").arg(binary);
     }
     if let Some(path) = &snapshot {
+        remove_parts(path); // of a batch that was killed
         command.arg("--snapshot").arg(path);
     }
     command.arg("--").arg(&core.path);
@@ -199,22 +200,36 @@ fn look(batch: &Batch, core: &Candidate, stop: &AtomicBool) -> io::Result<Option
 /// Where the snapshot of a core goes: the file's own name, and something that tells it from others of that name.
 fn snapshot_path(dir: &Path, core: &Candidate) -> PathBuf {
     let name = core.path.file_name().unwrap_or_default().to_string_lossy();
-    let hash = blake3::hash(core.name.as_bytes()).to_hex();
+    let hash = blake3::hash(core.core().as_bytes()).to_hex();
     let few = hash.get(..8).unwrap_or_default();
     dir.join(format!("{name}-{few}.badmap"))
 }
 
-/// Size of a file in bytes, and when it was last written, in seconds since 1970.
-pub fn stamp(path: &Path) -> (Option<u64>, Option<u64>) {
-    let Ok(meta) = std::fs::metadata(path) else {
-        return (None, None);
-    };
-    let time = meta.modified().ok();
-    let time = time.and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-    (
-        meta.is_file().then_some(meta.len()),
-        time.map(|t| t.as_secs()),
-    )
+/// What tells whether a file is still the one that was looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Stamp {
+    /// Its size in bytes.
+    pub file_bytes: Option<u64>,
+    /// When it was last written, in seconds since 1970.
+    pub time: Option<u64>,
+    /// And nanoseconds.
+    pub time_ns: Option<u32>,
+}
+
+impl Stamp {
+    /// Of a file as it is now.
+    pub fn of(path: &Path) -> Stamp {
+        let Ok(meta) = std::fs::metadata(path) else {
+            return Stamp::default();
+        };
+        let time = meta.modified().ok();
+        let time = time.and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+        Stamp {
+            file_bytes: meta.is_file().then_some(meta.len()),
+            time: time.map(|t| t.as_secs()),
+            time_ns: time.map(|t| t.subsec_nanos()),
+        }
+    }
 }
 
 /// Adds what the core's own process does not know.
@@ -222,7 +237,9 @@ fn complete(mut line: Line, core: &Candidate) -> Line {
     line.schema = SCHEMA.to_owned();
     line.version = TOOL.version.to_string();
     line.core = core.core();
-    (line.file_bytes, line.time) = stamp(&core.path);
+    let stamp = Stamp::of(&core.path);
+    line.file_bytes = stamp.file_bytes;
+    (line.time, line.time_ns) = (stamp.time, stamp.time_ns);
     let process = line.check.as_ref().map(|c| &c.process);
     let host = process.and_then(|p| p.host.as_deref()).map(str::to_owned);
     line.host = core.host.clone().or(host);

@@ -2,9 +2,11 @@
 //! it was.
 //! In: lines. Out: the same lines again, by core; a file that anything ended in the middle of a line is mended.
 
+use crate::base::limits::MAX_LINE;
 use crate::batch::error::BatchError;
 use crate::batch::line::Line;
 use crate::batch::line::Status;
+use crate::batch::run::Stamp;
 use crate::file::stream::nameless;
 use crate::schema::SCHEMA;
 use crate::schema::safe::write_jsonl;
@@ -21,11 +23,12 @@ use std::io::Seek;
 use std::io::SeekFrom;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Bytes of one line. A line with all its lists cut short has some 100 KB.
-pub const MAX_RESULT: u64 = 64 << 20;
+/// Bytes of one line; `work.rs` sees to it that lines have fewer.
+pub const MAX_RESULT: u64 = MAX_LINE;
 
 /// How every line begins.
 const BEGINNING: &[u8] = b"{\"schema\":\"badmap/";
@@ -35,8 +38,7 @@ const BEGINNING: &[u8] = b"{\"schema\":\"badmap/";
 struct Place {
     off: u64,
     len: usize,
-    file_bytes: Option<u64>,
-    time: Option<u64>,
+    stamp: Stamp,
     status: Status,
 }
 
@@ -132,8 +134,11 @@ impl Store {
         let place = Place {
             off: self.end,
             len,
-            file_bytes: line.file_bytes,
-            time: line.time,
+            stamp: Stamp {
+                file_bytes: line.file_bytes,
+                time: line.time,
+                time_ns: line.time_ns,
+            },
             status: line.status,
         };
         self.lines.insert(line.core.clone(), place);
@@ -159,15 +164,24 @@ impl Store {
 
     /// Whether a core is done: it has a line, and its file is the one that was looked at. With `retry`, one that gave no
     /// result is not.
-    pub fn is_done(
-        &self,
-        core: &str,
-        file_bytes: Option<u64>,
-        time: Option<u64>,
-        retry: bool,
-    ) -> bool {
-        self.lines.get(core).is_some_and(|p| {
-            (p.file_bytes, p.time) == (file_bytes, time) && !(retry && p.status != Status::Ok)
+    pub fn is_done(&self, core: &str, stamp: Stamp, retry: bool) -> bool {
+        let place = self.lines.get(core);
+        place.is_some_and(|p| p.stamp == stamp && !(retry && p.status != Status::Ok))
+    }
+
+    /// Makes sure that the lines went where they can be found: to the file that has this name now.
+    /// # Errors
+    /// `File` if another one has it, or none.
+    pub fn verify(&self, path: &Path) -> Result<(), BatchError> {
+        let mine = self.file.metadata().map(|m| (m.dev(), m.ino())).ok();
+        let named = std::fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
+        if mine == named {
+            return Ok(());
+        }
+        Err(BatchError::File {
+            doing: "keeping results in",
+            path: path.to_path_buf(),
+            source: io::Error::other("it was removed or replaced meanwhile, and they are lost"),
         })
     }
 
@@ -226,10 +240,19 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), whole);
         assert_eq!(store.line("a").unwrap().unwrap().exit, 1);
         assert!(store.line("c").unwrap().is_none());
-        assert!(store.is_done("b", Some(7), None, false));
-        assert!(!store.is_done("b", Some(7), None, true));
-        assert!(!store.is_done("b", Some(8), None, false));
-        assert!(!store.is_done("c", Some(7), None, false));
+        let stamp = |file_bytes, time_ns| Stamp {
+            file_bytes: Some(file_bytes),
+            time: None,
+            time_ns,
+        };
+        assert!(store.is_done("b", stamp(7, None), false));
+        assert!(!store.is_done("b", stamp(7, None), true));
+        assert!(!store.is_done("b", stamp(8, None), false));
+        assert!(!store.is_done("b", stamp(7, Some(1)), false));
+        assert!(!store.is_done("c", stamp(7, None), false));
+        assert!(store.verify(&path).is_ok());
+        std::fs::rename(&path, dir.path().join("away")).unwrap();
+        assert!(store.verify(&path).is_err());
     }
 
     #[test]

@@ -33,6 +33,9 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Bytes of a line; far below what is read again.
+const MAX_BYTES: usize = 1 << 20;
+
 /// What one process has to do.
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -160,7 +163,12 @@ fn out_of_memory(error: &SurveyError) -> bool {
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(e) = source {
         let io = e.downcast_ref::<io::Error>();
-        if io.is_some_and(|e| e.kind() == io::ErrorKind::OutOfMemory) {
+        // zstd and liblzma have words of their own.
+        let words = e.to_string();
+        let said = ["not enough memory", "annot allocate memory"]
+            .iter()
+            .any(|w| words.contains(w));
+        if said || io.is_some_and(|e| e.kind() == io::ErrorKind::OutOfMemory) {
             return true;
         }
         source = e.source();
@@ -181,7 +189,7 @@ fn line_of(survey: &Survey, most: usize) -> serde_json::Result<Line> {
     let process = &survey.process;
     let mut check = Check::of(survey, &totals);
     check.shorten(most);
-    Ok(Line {
+    let mut line = Line {
         binary: Some(process.binary.to_string_lossy().into_owned()),
         identity: process.identity.clone(),
         status: Status::Ok,
@@ -191,7 +199,30 @@ fn line_of(survey: &Survey, most: usize) -> serde_json::Result<Line> {
         signature: signature(survey),
         check: Some(check.into_owned()?),
         ..Line::default()
-    })
+    };
+    fit(&mut line, most)?;
+    Ok(line)
+}
+
+/// Makes a line shorter that is too long to be read again: names of types have no end, and cores may be hostile.
+fn fit(line: &mut Line, mut most: usize) -> serde_json::Result<()> {
+    while serde_json::to_vec(line)?.len() > MAX_BYTES {
+        match &mut line.check {
+            Some(check) if most > 0 => {
+                most = most.checked_div(2).unwrap_or(0);
+                check.shorten(most);
+            }
+            Some(_) => {
+                line.check = None;
+                line.error = Some(Trouble {
+                    what: "what check says of it is too long for a line".to_owned(),
+                    ..Trouble::default()
+                });
+            }
+            None => break,
+        }
+    }
+    Ok(())
 }
 
 fn unwritable(error: &serde_json::Error) -> Line {

@@ -12,10 +12,11 @@ use crate::batch::inputs::MAX_LIST;
 use crate::batch::inputs::gather;
 use crate::batch::line::Line;
 use crate::batch::line::Status;
+use crate::batch::line::Verdict;
 use crate::batch::run::Batch;
 use crate::batch::run::Origin;
+use crate::batch::run::Stamp;
 use crate::batch::run::run as run_batch;
-use crate::batch::run::stamp;
 use crate::batch::setup::Setup;
 use crate::batch::shard;
 use crate::batch::store::Store;
@@ -24,6 +25,7 @@ use crate::cli::fail::UsageError;
 use crate::cli::fail::say;
 use crate::cli::options::Look;
 use crate::cli::options::Redaction;
+use crate::cli::output::OutputError;
 use crate::cli::output::write_out;
 use crate::cli::progress::Bar;
 use crate::cli::signals::Signals;
@@ -64,7 +66,8 @@ Exit codes:
   1  a map is broken, a crash is about a map, or something is not as expected
   2  the batch could not be run; with --strict also: a core gave no result
   3  nothing is broken, but something could not be read, or a core gave no result
-  130, 143  stopped by Ctrl-C or SIGTERM; what is done has its lines
+  130, 143, 129  stopped by Ctrl-C, SIGTERM or SIGHUP; what is done has its lines
+  141  stopped because nobody reads its output any more
 
 Examples:
   badmap batch /var/crash --binary-dir /srv/releases
@@ -108,8 +111,8 @@ pub(super) struct Args {
     jobs: Option<NonZeroUsize>,
 
     /// Threads for each core
-    #[arg(long, value_name = "N", default_value = "1", help_heading = "Running")]
-    threads: NonZeroUsize,
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Running")]
+    threads: u16,
 
     /// Memory for each core, mapped files apart; 0 is no limit
     #[arg(long, value_name = "SIZE", default_value = "4G", value_parser = parse_size, help_heading = "Running")]
@@ -181,7 +184,11 @@ enum Format {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     let (quiet, started) = (args.look.quiet, Instant::now());
-    let Found { cores, inputs } = find_cores(args)?;
+    let Found {
+        cores,
+        inputs,
+        absent,
+    } = find_cores(args)?;
     let tmp_dir = args.tmp_dir.clone().unwrap_or_else(std::env::temp_dir);
     let jobs = args
         .jobs
@@ -214,7 +221,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     )?;
     drop(bar);
     if let Some(e) = lost {
-        return Err(e);
+        let closed = e
+            .downcast_ref::<OutputError>()
+            .is_some_and(OutputError::is_closed_pipe);
+        if !closed {
+            return Err(e);
+        }
+        // Nobody reads any more. That is no failure, and no success either.
+        if !quiet {
+            say(&stopped(args, tally.summary.cores, cores.len()));
+        }
+        return Ok(CLOSED);
     }
     ended.context("reading the results of before")?;
     if let Some(store) = store.as_ref().filter(|_| rendered) {
@@ -225,26 +242,35 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
             Format::Junit | Format::Text | Format::Jsonl => write_junit(out, lines),
         })?;
     }
+    if let (Some(store), Some(path)) = (&store, &args.resume) {
+        lock(store).verify(path)?;
+    }
     let caught = signals.caught();
     if !quiet {
         tally.summary.took_ms = u64::try_from(started.elapsed().as_millis()).ok();
         say(&tally.text(args)?);
         if caught.is_some() {
-            let done = tally.summary.cores;
-            say(&format!(
-                "badmap: stopped: {done} of {} done{}\n",
-                count(cores.len() as u64, "core", "cores"),
-                match args.resume {
-                    Some(_) => "; the same command goes on from here",
-                    None => "; with --resume FILE it could go on from here",
-                }
-            ));
+            say(&stopped(args, tally.summary.cores, cores.len()));
         }
     }
     Ok(match caught {
         Some(signal) => signal.saturating_add(128),
-        None => tally.exit(&inputs),
+        None => tally.exit(&inputs, absent),
     })
+}
+
+/// Exit code when nobody reads what is written, as the shell has it of SIGPIPE.
+const CLOSED: u8 = 141;
+
+fn stopped(args: &Args, done: u64, all: usize) -> String {
+    format!(
+        "badmap: stopped: {done} of {} done{}\n",
+        count(all as u64, "core", "cores"),
+        match args.resume {
+            Some(_) => "; the same command goes on from here",
+            None => "; with --resume FILE it could go on from here",
+        }
+    )
 }
 
 /// What the batch is about.
@@ -253,6 +279,8 @@ struct Found {
     cores: Vec<Candidate>,
     /// What was found besides.
     inputs: Inputs,
+    /// Cores of which somebody said what they must give, and which are not there.
+    absent: u64,
 }
 
 fn find_cores(args: &Args) -> anyhow::Result<Found> {
@@ -278,13 +306,21 @@ fn find_cores(args: &Args) -> anyhow::Result<Found> {
         cores.retain(|c| shard.has(&c.name));
     }
     let absent = match &args.expect {
-        Some(path) => expect(path, &mut cores, shard.is_none())?,
+        // Another shard has the others.
+        Some(path) => Expectations::read(path)?
+            .assign(&mut cores)
+            .checked_mul(u64::from(shard.is_none()))
+            .unwrap_or(0),
         None => 0,
     };
     if !args.look.quiet {
         say(&overture(&inputs, &cores, all, shard, absent));
     }
-    Ok(Found { cores, inputs })
+    Ok(Found {
+        cores,
+        inputs,
+        absent,
+    })
 }
 
 fn resolve(wanted: shard::Wanted) -> anyhow::Result<shard::Shard> {
@@ -298,17 +334,6 @@ fn resolve(wanted: shard::Wanted) -> anyhow::Result<shard::Shard> {
         }
         .into()
     })
-}
-
-/// Gives each core what it must give; how many cores were expected and are not there.
-fn expect(path: &Path, cores: &mut [Candidate], all: bool) -> anyhow::Result<u64> {
-    let wanted = Expectations::read(path)?;
-    for core in cores.iter_mut() {
-        if let Some(expectation) = wanted.of(&core.core()) {
-            core.expect = Some(expectation.clone());
-        }
-    }
-    Ok(if all { wanted.absent(cores) } else { 0 })
 }
 
 fn among(inputs: &Inputs) -> String {
@@ -404,7 +429,7 @@ fn set_up(
         values: args.redaction.mode().as_str().to_owned(),
         digest_key: args.redaction.key(args.look.quiet)?,
         most: args.max_findings,
-        threads: args.threads.get(),
+        threads: usize::from(args.threads),
         mem_limit: Some(args.mem_limit).filter(|n| *n > 0),
         timeout: timeout.map(|t| t.as_secs().max(1)),
         nice: args.nice,
@@ -467,11 +492,14 @@ fn done_before(
 ) -> io::Result<Option<Line>> {
     let Some(store) = store else { return Ok(None) };
     let store = lock(store);
-    let (file_bytes, time) = stamp(&core.path);
-    if !store.is_done(&core.core(), file_bytes, time, args.retry_failed) {
+    if !store.is_done(&core.core(), Stamp::of(&core.path), args.retry_failed) {
         return Ok(None);
     }
-    stored(&store, core)
+    let line = stored(&store, core)?;
+    // One that has no snapshot yet, though one is wanted, is not done.
+    let lacks =
+        |l: &Line| args.snapshot_dir.is_some() && l.snapshot.is_none() && l.status == Status::Ok;
+    Ok(line.filter(|l| !lacks(l)))
 }
 
 /// The line of a core, with what is expected of it now.
@@ -531,11 +559,20 @@ impl Tally {
         }
         let code = match (&line.expected, line.status) {
             (Some(expected), _) => u8::from(!expected.met),
-            (None, Status::Ok) => line.exit,
+            // What it said, and not the number that stands beside it: lines of before come from a file.
+            (None, Status::Ok) if line.error.is_none() || self.is_bad(line) => match line.verdict {
+                Some(Verdict::Broken | Verdict::MapCrash) => 1,
+                Some(Verdict::Sound) => 0,
+                Some(Verdict::Unproven) | None => 3,
+            },
             (None, _) if self.strict => 2,
             (None, _) => 3,
         };
         self.worsen(code);
+    }
+
+    fn is_bad(&self, line: &Line) -> bool {
+        matches!(line.verdict, Some(Verdict::Broken | Verdict::MapCrash))
     }
 
     fn worsen(&mut self, code: u8) {
@@ -546,7 +583,10 @@ impl Tally {
     }
 
     /// The worst of the cores; what could not be seen at all may hide more of them.
-    fn exit(mut self, inputs: &Inputs) -> u8 {
+    fn exit(mut self, inputs: &Inputs, absent: u64) -> u8 {
+        if absent > 0 {
+            self.worsen(1);
+        }
         if !inputs.unreadable.is_empty() {
             self.worsen(3);
         }
@@ -580,6 +620,12 @@ mod tests {
             let mut line = Line {
                 status: *status,
                 exit: *exit,
+                verdict: match (status, exit) {
+                    (Status::Ok, 0) => Some(Verdict::Sound),
+                    (Status::Ok, 1) => Some(Verdict::Broken),
+                    (Status::Ok, _) => Some(Verdict::Unproven),
+                    _ => None,
+                },
                 expected: met.map(|met| Expected {
                     met,
                     differences: Vec::new(),
@@ -588,7 +634,7 @@ mod tests {
             };
             tally.add(&mut line, Origin::Now);
         }
-        tally.exit(&Inputs::default())
+        tally.exit(&Inputs::default(), 0)
     }
 
     #[test]

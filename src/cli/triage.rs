@@ -50,7 +50,7 @@ Examples:
   badmap batch /var/crash --format jsonl | badmap triage -
   badmap triage all.jsonl --format json | jq '.groups[].signature.id'")]
 pub(super) struct Args {
-    /// Files that badmap batch wrote as JSON Lines, plain or packed with zstd; - is standard input
+    /// Files that badmap batch wrote as JSON Lines, plain or packed with zstd; - is standard input, plain
     #[arg(value_name = "RESULTS", required = true)]
     results: Vec<PathBuf>,
 
