@@ -53,11 +53,17 @@ fn tells_too_much(text: &str) -> bool {
     digest || goroutine || text.contains("0x") || text.contains('"')
 }
 
+/// Of so many cores of a bug one may differ, where it is luck what they are like: where they come fresh from
+/// `corpora/make.py`. The golden ones are known, and none of them does. `docs/SIGNATURES.md` has how many do.
+const ODD_ONE_IN: usize = 10;
+
 #[test]
 fn cores_of_one_bug_have_one_signature_and_two_bugs_have_two() {
     let mut ids: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
     let mut texts: BTreeMap<String, String> = BTreeMap::new();
     let mut builds: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let golden = corpora()[0].dir.clone();
+    let mut golden_ids: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for corpus in corpora() {
         for core in corpus.cores.iter().filter(|c| c.bug.is_some()) {
             let Some(files) = corpus.files_of(core) else {
@@ -71,6 +77,10 @@ fn cores_of_one_bug_have_one_signature_and_two_bugs_have_two() {
                 .entry(bug.clone())
                 .or_default()
                 .insert(core.binary.clone());
+            if corpus.dir == golden {
+                let ids = golden_ids.entry(bug.clone()).or_default();
+                ids.insert(signed.id.clone());
+            }
             let of_bug = ids.entry(bug).or_default();
             of_bug.entry(signed.id).or_default().push(core.name.clone());
         }
@@ -89,7 +99,10 @@ fn cores_of_one_bug_have_one_signature_and_two_bugs_have_two() {
                 failures.push(format!("{bug} and {other} are both {id}"));
             }
         }
-        if of_bug.len() > 1 {
+        let all: usize = of_bug.values().map(Vec::len).sum();
+        let most = of_bug.values().map(Vec::len).max().unwrap_or(0);
+        let strict = golden_ids.get(bug).is_some_and(|ids| ids.len() > 1);
+        if strict || all - most > all / ODD_ONE_IN {
             failures.push(format!("{bug} has {}: {of_bug:?}", of_bug.len()));
         }
     }
