@@ -2,17 +2,16 @@
 //! In: paths, limits, what is expected. Out: lines as text or JSON, JUnit or SARIF; a summary on stderr; the exit code is
 //! the worst of its cores. Over 400 lines: one command, half of it its manual.
 
+mod find;
+mod tally;
+
 use crate::base::progress::Progress;
 use crate::batch::candidate::Candidate;
 use crate::batch::error::BatchError;
-use crate::batch::expect::Expectations;
 use crate::batch::index::Listed;
 use crate::batch::inputs::Inputs;
-use crate::batch::inputs::MAX_LIST;
-use crate::batch::inputs::gather;
 use crate::batch::line::Line;
 use crate::batch::line::Status;
-use crate::batch::line::Verdict;
 use crate::batch::run::Batch;
 use crate::batch::run::Origin;
 use crate::batch::run::Stamp;
@@ -20,8 +19,9 @@ use crate::batch::run::run as run_batch;
 use crate::batch::setup::Setup;
 use crate::batch::shard;
 use crate::batch::store::Store;
-use crate::batch::summary::Summary;
-use crate::cli::fail::UsageError;
+use crate::cli::batch::find::Found;
+use crate::cli::batch::find::find_cores;
+use crate::cli::batch::tally::Tally;
 use crate::cli::fail::say;
 use crate::cli::options::Look;
 use crate::cli::options::Redaction;
@@ -43,8 +43,6 @@ use anyhow::Context;
 use clap::ValueEnum;
 use std::io;
 use std::io::IsTerminal;
-use std::io::Read;
-use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::path::PathBuf;
@@ -273,122 +271,6 @@ fn stopped(args: &Args, done: u64, all: usize) -> String {
     )
 }
 
-/// What the batch is about.
-struct Found {
-    /// The cores of this shard.
-    cores: Vec<Candidate>,
-    /// What was found besides.
-    inputs: Inputs,
-    /// Cores of which somebody said what they must give, and which are not there.
-    absent: u64,
-}
-
-fn find_cores(args: &Args) -> anyhow::Result<Found> {
-    let mut list = Vec::new();
-    if args.paths.iter().any(|p| p == Path::new("-")) {
-        let stdin = io::stdin().lock();
-        stdin
-            .take(MAX_LIST)
-            .read_to_end(&mut list)
-            .context("reading the list on standard input")?;
-    }
-    let shard = args.shard.map(resolve).transpose()?;
-    let mut inputs = gather(&args.paths, &list)?;
-    let mut cores = std::mem::take(&mut inputs.cores);
-    if cores.is_empty() {
-        return Err(BatchError::NoCores {
-            among: among(&inputs),
-        }
-        .into());
-    }
-    let all = cores.len();
-    if let Some(shard) = shard {
-        cores.retain(|c| shard.has(&c.name));
-    }
-    let absent = match &args.expect {
-        // Another shard has the others.
-        Some(path) => Expectations::read(path)?
-            .assign(&mut cores)
-            .checked_mul(u64::from(shard.is_none()))
-            .unwrap_or(0),
-        None => 0,
-    };
-    if !args.look.quiet {
-        say(&overture(&inputs, &cores, all, shard, absent));
-    }
-    Ok(Found {
-        cores,
-        inputs,
-        absent,
-    })
-}
-
-fn resolve(wanted: shard::Wanted) -> anyhow::Result<shard::Shard> {
-    let variable = |name: &str| std::env::var(name).ok();
-    wanted.resolve(variable).map_err(|why| {
-        UsageError {
-            what: format!("finding out which shard this is: {why}"),
-            hint: Some(
-                "--shard I/N says it outright; docs/FLEET.md says what each scheduler sets".into(),
-            ),
-        }
-        .into()
-    })
-}
-
-fn among(inputs: &Inputs) -> String {
-    let mut what = Vec::new();
-    if !inputs.binaries.is_empty() {
-        what.push(count(
-            inputs.binaries.len() as u64,
-            "executable",
-            "executables",
-        ));
-    }
-    if inputs.others > 0 {
-        what.push(count(inputs.others, "other file", "other files"));
-    }
-    if let Some((path, why)) = inputs.unreadable.first() {
-        what.push(format!("{}, which cannot be read ({why})", path.display()));
-    }
-    if what.is_empty() {
-        String::new()
-    } else {
-        format!(" among {}", what.join(" and "))
-    }
-}
-
-/// What is going to be done.
-fn overture(
-    inputs: &Inputs,
-    cores: &[Candidate],
-    all: usize,
-    shard: Option<shard::Shard>,
-    absent: u64,
-) -> String {
-    let mut text = format!("badmap: {}", count(cores.len() as u64, "core", "cores"));
-    if let Some(shard) = shard {
-        text.push_str(&format!(", shard {shard} of {all}"));
-    }
-    if inputs.doubled > 0 {
-        text.push_str(&format!(", {} named more than once", inputs.doubled));
-    }
-    if inputs.others > 0 {
-        let others = count(inputs.others, "other file", "other files");
-        text.push_str(&format!("; {others} left out"));
-    }
-    text.push('\n');
-    for (path, why) in inputs.unreadable.iter().take(10) {
-        let path = path.display().to_string();
-        text.push_str(&format!("badmap: reading {}: {why}\n", clean(&path)));
-    }
-    if absent > 0 {
-        let cores = count(absent, "core is", "cores are");
-        text.push_str(&format!("badmap: {cores} expected and not there\n"));
-    }
-    text
-}
-
 /// Prepares what all processes of the batch have in common.
 fn set_up(
     args: &Args,
@@ -524,144 +406,5 @@ fn write_line(args: &Args, line: &Line) -> anyhow::Result<()> {
         Format::Text => write_out(|out| batch_text::write_line(out, line, args.look.style())),
         Format::Jsonl => write_out(|out| write_jsonl(out, line)),
         Format::Junit | Format::Sarif => Ok(()),
-    }
-}
-
-/// What the batch comes to.
-struct Tally {
-    summary: Summary,
-    /// Cores of these that were done before.
-    before: u64,
-    strict: bool,
-    worst: u8,
-}
-
-impl Tally {
-    fn new(args: &Args) -> Tally {
-        Tally {
-            summary: Summary::new(args.group_by.group_by()),
-            before: 0,
-            strict: args.strict,
-            worst: 0,
-        }
-    }
-
-    fn add(&mut self, line: &mut Line, origin: Origin) {
-        match origin {
-            Origin::Now => self.summary.add(line),
-            Origin::Before => {
-                // What it took was taken another time.
-                let took = line.resources.take();
-                self.summary.add(line);
-                line.resources = took;
-                self.before = self.before.saturating_add(1);
-            }
-        }
-        let code = match (&line.expected, line.status) {
-            (Some(expected), _) => u8::from(!expected.met),
-            // What it said, and not the number that stands beside it: lines of before come from a file.
-            (None, Status::Ok) if line.error.is_none() || self.is_bad(line) => match line.verdict {
-                Some(Verdict::Broken | Verdict::MapCrash) => 1,
-                Some(Verdict::Sound) => 0,
-                Some(Verdict::Unproven) | None => 3,
-            },
-            (None, _) if self.strict => 2,
-            (None, _) => 3,
-        };
-        self.worsen(code);
-    }
-
-    fn is_bad(&self, line: &Line) -> bool {
-        matches!(line.verdict, Some(Verdict::Broken | Verdict::MapCrash))
-    }
-
-    fn worsen(&mut self, code: u8) {
-        let rank = |code| [0, 3, 1, 2].iter().position(|c| *c == code);
-        if rank(code) > rank(self.worst) {
-            self.worst = code;
-        }
-    }
-
-    /// The worst of the cores; what could not be seen at all may hide more of them.
-    fn exit(mut self, inputs: &Inputs, absent: u64) -> u8 {
-        if absent > 0 {
-            self.worsen(1);
-        }
-        if !inputs.unreadable.is_empty() {
-            self.worsen(3);
-        }
-        self.worst
-    }
-
-    fn text(&self, args: &Args) -> anyhow::Result<String> {
-        let mut text = Vec::new();
-        if self.before > 0 {
-            let done = count(self.before, "core was", "cores were");
-            writeln!(text, "badmap: {done} done before")?;
-        }
-        batch_text::write_summary(&mut text, &self.summary, args.look.style_of_stderr())?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::batch::line::Expected;
-
-    fn exit_of(strict: bool, lines: &[(Status, u8, Option<bool>)]) -> u8 {
-        let mut tally = Tally {
-            summary: Summary::new(By::Signature.group_by()),
-            before: 0,
-            strict,
-            worst: 0,
-        };
-        for (status, exit, met) in lines {
-            let mut line = Line {
-                status: *status,
-                exit: *exit,
-                verdict: match (status, exit) {
-                    (Status::Ok, 0) => Some(Verdict::Sound),
-                    (Status::Ok, 1) => Some(Verdict::Broken),
-                    (Status::Ok, _) => Some(Verdict::Unproven),
-                    _ => None,
-                },
-                expected: met.map(|met| Expected {
-                    met,
-                    differences: Vec::new(),
-                }),
-                ..Line::default()
-            };
-            tally.add(&mut line, Origin::Now);
-        }
-        tally.exit(&Inputs::default(), 0)
-    }
-
-    #[test]
-    fn the_worst_of_the_cores_counts() {
-        let (ok, failed) = (Status::Ok, Status::Failed);
-        assert_eq!(exit_of(false, &[]), 0);
-        assert_eq!(exit_of(false, &[(ok, 0, None), (ok, 3, None)]), 3);
-        assert_eq!(
-            exit_of(false, &[(ok, 3, None), (ok, 1, None), (ok, 0, None)]),
-            1
-        );
-        assert_eq!(exit_of(false, &[(failed, 2, None), (ok, 0, None)]), 3);
-        assert_eq!(exit_of(true, &[(failed, 2, None), (ok, 1, None)]), 2);
-        assert_eq!(
-            exit_of(false, &[(Status::Timeout, 2, None), (ok, 1, None)]),
-            1
-        );
-    }
-
-    #[test]
-    fn what_is_expected_is_no_bad_news() {
-        let (ok, failed) = (Status::Ok, Status::Failed);
-        assert_eq!(
-            exit_of(true, &[(ok, 1, Some(true)), (failed, 2, Some(true))]),
-            0
-        );
-        assert_eq!(exit_of(true, &[(ok, 0, Some(false))]), 1);
-        assert_eq!(exit_of(false, &[(ok, 1, Some(true)), (ok, 3, None)]), 3);
     }
 }

@@ -62,14 +62,11 @@ fn stopped(mut command: Command, file: &Path, signal: &str) -> Result<i32, i32> 
     status.code().ok_or_else(|| status.signal().unwrap())
 }
 
-/// Waits until no process looks at a core any more on behalf of a batch whose results go to `file`.
-fn nobody_is_left(cores: &[String], before: &[u32]) {
+/// Waits until no process looks at these cores any more.
+fn nobody_is_left(cores: &[String]) {
     let started = Instant::now();
     loop {
-        let left: Vec<u32> = children_at(cores)
-            .into_iter()
-            .filter(|p| !before.contains(p))
-            .collect();
+        let left = children_at(cores);
         if left.is_empty() {
             return;
         }
@@ -118,7 +115,7 @@ fn what_was_stopped_goes_on_and_nothing_is_done_twice() {
     for (signal, expected) in [("-TERM", Ok(143)), ("-INT", Ok(130)), ("-KILL", Err(9))] {
         let file = at(&format!("results{signal}"));
         assert_eq!(stopped(command(&file, &cores), &file, signal), expected);
-        nobody_is_left(&cores, &[]);
+        nobody_is_left(&cores);
         let half = std::fs::read_to_string(&file).unwrap();
         assert!(half.ends_with('\n'), "whole lines only: {signal}");
         let n = lines(&half).len();
@@ -179,7 +176,7 @@ fn a_signal_for_all_processes_makes_no_core_a_crashed_one() {
         assert!(kill(child.id()).unwrap().success());
         assert_eq!(child.wait().unwrap().code(), Some(143));
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "", "{hook}");
-        nobody_is_left(&cores, &[]);
+        nobody_is_left(&cores);
     }
 }
 
