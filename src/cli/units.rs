@@ -54,7 +54,6 @@ fn fraction(digits_behind: &str, shift: u32) -> Option<u64> {
 }
 
 /// A time: `90` and `90s` are seconds; `10m`, `2h`, `1h30m`: larger units first, each once.
-#[allow(dead_code)] // for limits on time, which commands on many cores take
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || {
         "a time is a number of seconds, or numbers with h, m and s, as in 90s or 1h30m".to_owned()
