@@ -76,11 +76,27 @@ pub(crate) fn detail(line: &Line, style: Style) -> Vec<String> {
     if outcome == Outcome::MapCrash || (outcome == Outcome::Broken && in_map) {
         said.extend(line.message().map(|m| style.fit(m, DETAIL)));
     }
+    if outcome == Outcome::Unproven {
+        said.extend(unproven(line).map(|why| style.fit(&why, DETAIL)));
+    }
     if let Some(error) = &line.error {
         said.push(style.fit(&error.what, DETAIL));
     }
     said.retain(|s| !s.is_empty());
     said
+}
+
+/// Why nothing is proven of a core: what is cut off, where maps may be missing, or how many could not be read in full.
+fn unproven(line: &Line) -> Option<String> {
+    let check = line.check.as_ref()?;
+    if check.process.missing_bytes > 0 {
+        return Some(format!("{} cut off", size(check.process.missing_bytes)));
+    }
+    if let Some(gap) = check.gaps.first() {
+        return Some(gap.clone());
+    }
+    let n = check.maps.unknown;
+    (n > 0).then(|| format!("{} not read in full", count(n, "map", "maps")))
 }
 
 /// Writes the line of one core.

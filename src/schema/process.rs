@@ -46,7 +46,7 @@ pub struct Process<'a> {
     dumped_bytes: u64,
     from_binary_bytes: u64,
     not_dumped_bytes: u64,
-    missing_bytes: u64,
+    pub(crate) missing_bytes: u64,
     missing: Vec<Range>,
 }
 
