@@ -23,6 +23,8 @@ use crate::report::json::Listed;
 use crate::report::list_text;
 use crate::snapshot::load::load;
 use crate::survey::exit::read_exit;
+use crate::survey::listing::Rows;
+use crate::survey::listing::Selected;
 use crate::survey::result::Match;
 use crate::survey::result::Survey;
 use crate::survey::run;
@@ -108,8 +110,34 @@ enum ListFormat {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
-    let survey = survey(args)?;
+    let quiet = args.look.quiet;
+    match source(&args.input, Some(&args.redaction), quiet)? {
+        Source::Core(request) => {
+            let bar = Bar::new(quiet);
+            match args.goroutine {
+                Some(id) => {
+                    let survey = run::survey_goroutine(&request, id, &bar)?;
+                    write(args, &survey, &survey.maps)
+                }
+                None => run::list(&request, &bar, |survey, rows| write(args, survey, rows))?,
+            }
+        }
+        Source::Snapshot(path) if args.goroutine.is_some() => Err(lacks(
+            &path,
+            "it does not hold the stacks of goroutines",
+            "--goroutine needs the core",
+        )),
+        Source::Snapshot(path) => {
+            let (head, maps) = load(&path)?;
+            check_values(&head, args.redaction.mode(), quiet)?;
+            let survey = head.into_survey(maps);
+            write(args, &survey, &survey.maps)
+        }
+    }
+}
 
+/// Writes what was asked for of the maps; the exit code.
+fn write(args: &Args, survey: &Survey, rows: &dyn Rows) -> anyhow::Result<u8> {
     let filter = Filter {
         ty: args.ty.as_deref(),
         owner: args.owner.as_deref(),
@@ -117,20 +145,21 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         found_by: args.found_by.map(FoundBy::as_str),
         reachable: args.reachable.map(Reach::as_str),
     };
-    let mut rows = select(&survey.maps, &filter, args.sort.unwrap_or(Sort::Addr));
-    let gaps = rows
-        .iter()
-        .fold(0u64, |sum, row| sum.saturating_add(row.gaps_total));
-    let exit = read_exit(survey.find_gaps_total, gaps);
+    let mut order = select(rows, &filter, args.sort.unwrap_or(Sort::Addr));
+    let chosen = Selected {
+        rows,
+        order: &order,
+    };
+    let exit = read_exit(survey.find_gaps_total, chosen.gaps_total());
     let top = args.top.unwrap_or(usize::MAX);
-    let mut groups = args.group_by.map(|by| group(&rows, by, args.sort));
-    rows.truncate(top);
+    let mut groups = args.group_by.map(|by| group(&chosen, by, args.sort));
+    order.truncate(top);
     if let Some(groups) = &mut groups {
         groups.truncate(top);
     }
 
     if let Some(id) = args.goroutine
-        && survey.maps.is_empty()
+        && rows.count() == 0
         && !args.look.quiet
     {
         say(&format!(
@@ -140,7 +169,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
     let style = args.look.style();
     let listed = match (args.group_by, &groups) {
         (Some(by), Some(groups)) => Listed::Groups(by.as_str(), groups),
-        _ => Listed::Maps(&rows),
+        _ => Listed::Maps(Selected {
+            rows,
+            order: &order,
+        }),
     };
     write_out(|out| match args.format {
         ListFormat::Text => {
@@ -151,9 +183,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
                     list_text::write_groups(out, head, groups, style)?;
                 }
             }
-            list_text::write_list_end(out, &survey, style)
+            list_text::write_list_end(out, survey, style)
         }
-        ListFormat::Json => json::write_list(out, &survey, listed, exit),
+        ListFormat::Json => json::write_list(out, survey, listed, exit),
         ListFormat::Jsonl => json::write_list_lines(out, survey.process.matched, listed),
     })?;
     if args.format == ListFormat::Jsonl && survey.find_gaps_total > 0 && !args.look.quiet {
@@ -166,27 +198,4 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         say("badmap: build IDs differ: every result is doubtful\n");
     }
     Ok(exit.code())
-}
-
-fn survey(args: &Args) -> anyhow::Result<Survey> {
-    let quiet = args.look.quiet;
-    match source(&args.input, Some(&args.redaction), quiet)? {
-        Source::Core(request) => {
-            let bar = Bar::new(quiet);
-            Ok(match args.goroutine {
-                Some(id) => run::survey_goroutine(&request, id, &bar)?,
-                None => run::survey(&request, &bar)?,
-            })
-        }
-        Source::Snapshot(path) if args.goroutine.is_some() => Err(lacks(
-            &path,
-            "it does not hold the stacks of goroutines",
-            "--goroutine needs the core",
-        )),
-        Source::Snapshot(path) => {
-            let (head, maps) = load(&path)?;
-            check_values(&head, args.redaction.mode(), quiet)?;
-            Ok(head.into_survey(maps))
-        }
-    }
 }

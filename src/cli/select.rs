@@ -1,12 +1,15 @@
 //! Which maps `list` shows, in which order, or in which groups.
-//! In: the rows of a survey. Out: references to those chosen, or totals.
+//! In: the rows of a survey. Out: the numbers of those chosen, in order, or totals.
 
 use crate::check::rule::Verdict;
 use crate::find::fold_path::Fold;
 use crate::find::fold_path::fold_path;
 use crate::report::list_text::Group;
+use crate::survey::listing::Rows;
+use crate::survey::listing::Selected;
 use crate::survey::result::MapRow;
 use clap::ValueEnum;
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -120,7 +123,23 @@ pub(super) struct Filter<'a> {
 }
 
 impl Filter<'_> {
-    fn takes(&self, row: &MapRow) -> bool {
+    fn takes(&self, rows: &dyn Rows, i: u32) -> bool {
+        if let Some(min) = self.min_len.filter(|min| *min > 0)
+            && !rows
+                .numbers(i)
+                .is_some_and(|n| n.len.is_some() && entries(n.len) >= min)
+        {
+            return false;
+        }
+        let named = [self.ty, self.owner, self.found_by, self.reachable];
+        if named.iter().all(Option::is_none) {
+            return true;
+        }
+        let row = rows.row(i, self.owner.is_some());
+        row.is_some_and(|row| self.takes_row(&row))
+    }
+
+    fn takes_row(&self, row: &MapRow) -> bool {
         let is_type = |part: &str| {
             row.ty.contains(part) || row.type_candidates.iter().any(|t| t.contains(part))
         };
@@ -128,49 +147,74 @@ impl Filter<'_> {
             && self.owner.is_none_or(|part| row.owner.contains(part))
             && self.found_by.is_none_or(|way| row.found_by.contains(&way))
             && self.reachable.is_none_or(|how| row.reachable == how)
-            && self
-                .min_len
-                .is_none_or(|min| min == 0 || row.len.is_some_and(|_| len(row) >= min))
     }
 }
 
-fn len(row: &MapRow) -> u64 {
-    row.len.and_then(|n| u64::try_from(n).ok()).unwrap_or(0)
+/// Entries that a length stands for.
+fn entries(len: Option<i64>) -> u64 {
+    len.and_then(|n| u64::try_from(n).ok()).unwrap_or(0)
 }
 
-/// The maps that pass the filter, in order.
-pub(super) fn select<'m>(maps: &'m [MapRow], filter: &Filter<'_>, sort: Sort) -> Vec<&'m MapRow> {
-    let mut rows: Vec<&MapRow> = maps.iter().filter(|row| filter.takes(row)).collect();
-    rows.sort_by_key(|row| row.addr);
+/// The numbers of the maps that pass the filter, in order.
+pub(super) fn select(rows: &dyn Rows, filter: &Filter<'_>, sort: Sort) -> Vec<u32> {
+    let count = u32::try_from(rows.count()).unwrap_or(u32::MAX);
+    let mut chosen: Vec<u32> = (0..count).filter(|i| filter.takes(rows, *i)).collect();
+    let numbers = |i: &u32| rows.numbers(*i);
+    chosen.sort_by_key(|i| numbers(i).map(|n| n.addr));
     match sort {
         Sort::Addr => {}
-        Sort::Len => rows.sort_by_key(|row| Reverse(len(row))),
-        Sort::Bytes => rows.sort_by_key(|row| Reverse(row.bytes)),
-        Sort::Waste => rows.sort_by_key(|row| Reverse(row.waste)),
-        Sort::Owner => rows.sort_by(|a, b| a.owner.cmp(&b.owner)),
-        Sort::Type => rows.sort_by(|a, b| a.ty.cmp(&b.ty)),
+        Sort::Len => chosen.sort_by_key(|i| Reverse(numbers(i).map(|n| entries(n.len)))),
+        Sort::Bytes => chosen.sort_by_key(|i| Reverse(numbers(i).map(|n| n.bytes))),
+        Sort::Waste => chosen.sort_by_key(|i| Reverse(numbers(i).map(|n| n.waste))),
+        Sort::Owner => by_name(rows, &mut chosen, true, |row| row.owner.clone()),
+        Sort::Type => by_name(rows, &mut chosen, false, |row| row.ty.clone()),
     }
-    rows
+    chosen
+}
+
+/// Sorts by a name of each row; `owner`: whether the row's owner is needed for that.
+fn by_name(rows: &dyn Rows, chosen: &mut Vec<u32>, owner: bool, name: impl Fn(&MapRow) -> String) {
+    let mut named: Vec<(String, u32)> = chosen
+        .iter()
+        .map(|i| {
+            (
+                rows.row(*i, owner).map_or_else(String::new, |r| name(&r)),
+                *i,
+            )
+        })
+        .collect();
+    named.sort_by(|a, b| a.0.cmp(&b.0));
+    chosen.clear();
+    chosen.extend(named.into_iter().map(|(_, i)| i));
 }
 
 /// Totals over the rows by type or owner, in order; by bytes where an order of maps has no meaning
 /// for groups.
-pub(super) fn group(rows: &[&MapRow], by: GroupBy, sort: Option<Sort>) -> Vec<Group> {
+pub(super) fn group(maps: &Selected<'_>, by: GroupBy, sort: Option<Sort>) -> Vec<Group> {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-    for row in rows {
-        let name = match by {
-            GroupBy::Type => row.ty.clone(),
-            GroupBy::Owner if row.owner.is_empty() => NO_OWNER.to_owned(),
-            GroupBy::Owner => fold_path(&row.owner, Fold::ALL).into_owned(),
+    for i in maps.order {
+        let Some(row) = maps.rows.row(*i, by == GroupBy::Owner) else {
+            continue;
         };
-        let g = groups.entry(name).or_insert_with_key(|name| Group {
-            name: name.clone(),
-            maps: 0,
-            entries: 0,
-            bytes: 0,
-            waste: 0,
-            broken: 0,
-        });
+        let name = match by {
+            GroupBy::Type => Cow::Borrowed(row.ty.as_str()),
+            GroupBy::Owner if row.owner.is_empty() => Cow::Borrowed(NO_OWNER),
+            GroupBy::Owner => fold_path(&row.owner, Fold::ALL),
+        };
+        if !groups.contains_key(&*name) {
+            let group = Group {
+                name: name.to_string(),
+                maps: 0,
+                entries: 0,
+                bytes: 0,
+                waste: 0,
+                broken: 0,
+            };
+            groups.insert(name.to_string(), group);
+        }
+        let Some(g) = groups.get_mut(&*name) else {
+            continue;
+        };
         let broken = row
             .verdict
             .as_ref()
@@ -202,8 +246,8 @@ mod tests {
     use crate::survey::samples::screens::broken_classic;
     use crate::survey::samples::screens::row;
 
-    fn addrs(rows: &[&MapRow]) -> Vec<u64> {
-        rows.iter().map(|r| r.addr.0).collect()
+    fn addrs(rows: &Vec<MapRow>, order: &[u32]) -> Vec<u64> {
+        Selected { rows, order }.iter().map(|r| r.addr.0).collect()
     }
 
     fn rows() -> Vec<MapRow> {
@@ -223,7 +267,7 @@ mod tests {
     #[test]
     fn numbers_sort_from_large_to_small_and_names_by_letter() {
         let rows = rows();
-        let by = |sort| addrs(&select(&rows, &Filter::default(), sort));
+        let by = |sort| addrs(&rows, &select(&rows, &Filter::default(), sort));
         assert_eq!(by(Sort::Addr), [1, 2, 3]);
         assert_eq!(by(Sort::Len), [1, 3, 2]);
         assert_eq!(by(Sort::Bytes), [3, 2, 1]);
@@ -235,7 +279,7 @@ mod tests {
     #[test]
     fn filters_hold_together() {
         let rows = rows();
-        let with = |filter| addrs(&select(&rows, &filter, Sort::Addr));
+        let with = |filter| addrs(&rows, &select(&rows, &filter, Sort::Addr));
         assert_eq!(
             with(Filter {
                 ty: Some("[string]"),
@@ -277,8 +321,12 @@ mod tests {
     #[test]
     fn owners_are_grouped_with_their_elements_folded() {
         let rows = rows();
-        let rows = select(&rows, &Filter::default(), Sort::Addr);
-        let groups = group(&rows, GroupBy::Owner, None);
+        let order = select(&rows, &Filter::default(), Sort::Addr);
+        let maps = Selected {
+            rows: &rows,
+            order: &order,
+        };
+        let groups = group(&maps, GroupBy::Owner, None);
         let names: Vec<&str> = groups.iter().map(|g| g.name.as_str()).collect();
         assert_eq!(names, ["main.s[*].m", "main.a"]);
         let first = groups.first().expect("two groups");
@@ -291,9 +339,13 @@ mod tests {
     #[test]
     fn broken_maps_are_counted_in_their_group() {
         let survey = broken_classic();
-        let rows: Vec<&MapRow> = survey.maps.iter().collect();
+        let order: Vec<u32> = (0..).zip(&survey.maps).map(|(i, _)| i).collect();
+        let maps = Selected {
+            rows: &survey.maps,
+            order: &order,
+        };
         assert_eq!(
-            group(&rows, GroupBy::Type, None)
+            group(&maps, GroupBy::Type, None)
                 .iter()
                 .map(|g| g.broken)
                 .sum::<u64>(),

@@ -25,6 +25,23 @@ pub struct Memory<'a> {
     files: Vec<AddrRange>,
     /// Whole mappings may be missing.
     leaves_out: bool,
+    /// The largest piece with bytes, where most reads fall: the heap.
+    hot: Hot<'a>,
+}
+
+/// The largest piece with bytes.
+#[derive(Clone, Copy, Default, Debug)]
+struct Hot<'a> {
+    start: Addr,
+    bytes: &'a [u8],
+}
+
+impl<'a> Hot<'a> {
+    /// The bytes from `addr` to the end of the piece.
+    fn from(&self, addr: Addr) -> Option<&'a [u8]> {
+        let off = usize::try_from(addr.0.wrapping_sub(self.start.0)).ok()?;
+        self.bytes.get(off..).filter(|rest| !rest.is_empty())
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +113,7 @@ impl<'a> Memory<'a> {
             pieces: Vec::with_capacity(segments.len().saturating_mul(2)),
             files: mapped_files(core),
             leaves_out: false,
+            hot: Hot::default(),
         };
         let mut last = Addr(0);
         for s in &segments {
@@ -274,6 +292,26 @@ impl<'a> Memory<'a> {
             out.push(p);
         }
         self.pieces = out;
+        self.hot = self.largest();
+    }
+
+    /// The largest piece with bytes; it begins at no nil address.
+    fn largest(&self) -> Hot<'a> {
+        let with_bytes = self.pieces.iter().filter_map(|p| {
+            let bytes = self.content(p).ok()?;
+            (!p.range.start.is_nil()).then_some(Hot {
+                start: p.range.start,
+                bytes,
+            })
+        });
+        with_bytes
+            .max_by_key(|hot| hot.bytes.len())
+            .unwrap_or_default()
+    }
+
+    /// The ranges of memory that the process had, ascending.
+    pub fn ranges(&self) -> impl Iterator<Item = AddrRange> + '_ {
+        self.pieces.iter().map(|p| p.range)
     }
 
     /// Says that whoever wrote the core leaves whole mappings out (gdb does, for `MADV_DONTDUMP`): what no
@@ -305,6 +343,7 @@ impl<'a> Memory<'a> {
             pieces: Vec::with_capacity(self.pieces.len().saturating_add(2)),
             files: self.files.clone(),
             leaves_out: self.leaves_out,
+            hot: Hot::default(),
         };
         out.pieces.extend(self.pieces.iter().take(i));
         let before = AddrRange {
@@ -317,6 +356,7 @@ impl<'a> Memory<'a> {
         out.push(piece.range, piece.content, end);
         out.pieces
             .extend(self.pieces.iter().skip(i.saturating_add(1)));
+        out.hot = out.largest();
         Some(out)
     }
 
@@ -343,6 +383,16 @@ impl<'a> Memory<'a> {
     /// # Errors
     /// `Fault` when any of them cannot be had.
     pub fn slice(&self, addr: Addr, size: u64) -> Result<&'a [u8], Fault> {
+        if let Some(rest) = self.hot.from(addr)
+            && let Some(bytes) = usize::try_from(size).ok().and_then(|n| rest.get(..n))
+        {
+            return Ok(bytes);
+        }
+        self.slice_elsewhere(addr, size)
+    }
+
+    /// The same, without the piece that is looked at first.
+    fn slice_elsewhere(&self, addr: Addr, size: u64) -> Result<&'a [u8], Fault> {
         let fault = |why| Fault { addr, size, why };
         if addr.is_nil() {
             return Err(fault(Why::Nil));
@@ -454,6 +504,13 @@ impl<'a> Memory<'a> {
 
     /// Whether the process had all of the `size` bytes at `addr` mapped, in the core or not.
     pub fn is_mapped(&self, addr: Addr, size: u64) -> bool {
+        if self
+            .hot
+            .from(addr)
+            .is_some_and(|rest| size > 0 && rest.len() as u64 >= size)
+        {
+            return true;
+        }
         let Some(end) = addr.checked_add(size) else {
             return false;
         };

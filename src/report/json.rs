@@ -20,6 +20,7 @@ use crate::schema::safe::write_jsonl;
 use crate::snapshot::load::Holds;
 use crate::survey::ending::CrashInfo;
 use crate::survey::exit::Exit;
+use crate::survey::listing::Selected;
 use crate::survey::request::ValueMode;
 use crate::survey::result::EntryText;
 use crate::survey::result::MapRow;
@@ -32,6 +33,7 @@ use crate::survey::result::Totals;
 use serde::Serialize;
 use serde::Serializer;
 use serde::ser::SerializeMap;
+use serde::ser::SerializeSeq;
 use std::io;
 use std::io::Write;
 
@@ -217,7 +219,7 @@ struct ListOut<'a> {
     tool: Tool<'static>,
     process: Process<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    maps: Option<Vec<Row<'a>>>,
+    maps: Option<Rows<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     group_by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -225,6 +227,19 @@ struct ListOut<'a> {
     gaps: &'a [String],
     gaps_total: u64,
     exit: u8,
+}
+
+/// Maps, made as they are written.
+struct Rows<'a>(Selected<'a>);
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut all = serializer.serialize_seq(None)?;
+        for row in self.0.iter() {
+            all.serialize_element(&Row::of(&row))?;
+        }
+        all.end()
+    }
 }
 
 /// A group; the name of its first field is what was grouped by.
@@ -250,7 +265,7 @@ impl Serialize for GroupOut<'_> {
 #[derive(Clone, Copy, Debug)]
 pub enum Listed<'a> {
     /// Maps.
-    Maps(&'a [&'a MapRow]),
+    Maps(Selected<'a>),
     /// Groups of maps, by `type` or by `owner`.
     Groups(&'static str, &'a [Group]),
 }
@@ -263,7 +278,7 @@ pub fn write_list(
     exit: Exit,
 ) -> io::Result<()> {
     let (maps, group_by, groups) = match listed {
-        Listed::Maps(rows) => (Some(rows.iter().map(|r| Row::of(r)).collect()), None, None),
+        Listed::Maps(rows) => (Some(Rows(rows)), None, None),
         Listed::Groups(by, groups) => (
             None,
             Some(by),
@@ -298,15 +313,13 @@ struct Line<T> {
 pub fn write_list_lines(out: &mut dyn Write, matched: Match, listed: Listed<'_>) -> io::Result<()> {
     let matched = Some(matched.as_str()).filter(|_| matched != Match::Yes);
     match listed {
-        Listed::Maps(rows) => rows.iter().try_for_each(|r| {
-            write_jsonl(
-                out,
-                &Line {
-                    schema: SCHEMA,
-                    r#match: matched,
-                    row: Row::of(r),
-                },
-            )
+        Listed::Maps(rows) => rows.write_lines(out, |out, row| {
+            let line = Line {
+                schema: SCHEMA,
+                r#match: matched,
+                row: Row::of(row),
+            };
+            write_jsonl(out, &line)
         }),
         Listed::Groups(by, groups) => groups.iter().try_for_each(|group| {
             write_jsonl(

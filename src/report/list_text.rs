@@ -13,6 +13,7 @@ use crate::report::style::pad;
 use crate::report::style::size;
 use crate::report::style::spaces;
 use crate::report::style::wrap;
+use crate::survey::listing::Selected;
 use crate::survey::result::MapRow;
 use crate::survey::result::Match;
 use crate::survey::result::Survey;
@@ -42,48 +43,74 @@ pub struct Group {
 /// The head of a column: true where it holds numbers and is aligned to the right.
 pub(crate) type Column = (&'static str, bool);
 
+/// The columns of a list of maps.
+const MAPS: [Column; 8] = [
+    ("ADDR", false),
+    ("LEN", true),
+    ("CAP", true),
+    ("BYTES", true),
+    ("WASTE", true),
+    ("STATE", false),
+    ("TYPE", false),
+    ("OWNER", false),
+];
+
 /// Writes the maps as a table.
-pub fn write_list(out: &mut dyn Write, rows: &[&MapRow], style: Style) -> io::Result<()> {
-    let mut head: Vec<Column> = vec![
-        ("ADDR", false),
-        ("LEN", true),
-        ("CAP", true),
-        ("BYTES", true),
-        ("WASTE", true),
-    ];
-    head.extend([("STATE", false), ("TYPE", false), ("OWNER", false)]);
-    let lines = rows.iter().map(|row| {
-        let state = row.verdict.as_ref().map_or("-", |v| v.verdict.as_str());
-        let mut owner = if row.owner.is_empty() {
-            "-".to_owned()
-        } else {
-            clean(&row.owner).into_owned()
-        };
-        let marks = marks(row);
-        if !marks.is_empty() {
-            owner.push_str(&format!("  [{}]", marks.join(", ")));
-        }
-        if style.verbose {
-            owner.push_str(&format!(
-                "  {} by {}, {}",
-                row.kind,
-                row.found_by.join("+"),
-                row.reachable
-            ));
-        }
-        vec![
-            row.addr.to_string(),
-            row.len.map_or_else(|| "?".to_owned(), |n| n.to_string()),
-            row.capacity
-                .map_or_else(|| "?".to_owned(), |n| n.to_string()),
-            size(row.bytes),
-            size(row.waste),
-            state.to_owned(),
-            style.fit(&row.ty, TYPE),
-            owner,
-        ]
-    });
-    write_table(out, &head, &lines.collect::<Vec<_>>(), style)
+pub fn write_list(out: &mut dyn Write, maps: Selected<'_>, style: Style) -> io::Result<()> {
+    let wider = |a: Vec<usize>, b: Vec<usize>| a.iter().zip(&b).map(|(a, b)| *a.max(b)).collect();
+    // The last column is not padded, so nobody needs to know how wide it is.
+    let widths = maps.fold(
+        || widths(&MAPS, std::iter::empty()),
+        |widths, row| {
+            for (width, cell) in widths.iter_mut().zip(numbers_of(row, style)) {
+                *width = (*width).max(columns(&cell));
+            }
+        },
+        wider,
+    );
+    write_heads(out, &MAPS, &widths)?;
+    maps.write_lines(out, |out, row| {
+        let mut cells = numbers_of(row, style).to_vec();
+        cells.push(owner_of(row, style));
+        write_line(out, &MAPS, &widths, &cells, style)
+    })
+}
+
+/// The cells of a map, but for the last.
+fn numbers_of(row: &MapRow, style: Style) -> [String; 7] {
+    let state = row.verdict.as_ref().map_or("-", |v| v.verdict.as_str());
+    [
+        row.addr.to_string(),
+        row.len.map_or_else(|| "?".to_owned(), |n| n.to_string()),
+        row.capacity
+            .map_or_else(|| "?".to_owned(), |n| n.to_string()),
+        size(row.bytes),
+        size(row.waste),
+        state.to_owned(),
+        style.fit(&row.ty, TYPE),
+    ]
+}
+
+/// The last cell: the owner, and what is to be known beside the numbers.
+fn owner_of(row: &MapRow, style: Style) -> String {
+    let mut owner = if row.owner.is_empty() {
+        "-".to_owned()
+    } else {
+        clean(&row.owner).into_owned()
+    };
+    let marks = marks(row);
+    if !marks.is_empty() {
+        owner.push_str(&format!("  [{}]", marks.join(", ")));
+    }
+    if style.verbose {
+        owner.push_str(&format!(
+            "  {} by {}, {}",
+            row.kind,
+            row.found_by.join("+"),
+            row.reachable
+        ));
+    }
+    owner
 }
 
 /// What a reader has to know of a row beside its columns: its flags, and how it was found where that is
@@ -258,14 +285,22 @@ mod tests {
         String::from_utf8(out).expect("text is UTF-8")
     }
 
+    fn all(survey: &Survey) -> Vec<u32> {
+        (0..).zip(&survey.maps).map(|(i, _)| i).collect()
+    }
+
     #[test]
     fn maps_stand_in_columns() {
         let survey = screens::broken_classic();
-        let rows: Vec<&MapRow> = survey.maps.iter().collect();
-        assert_snapshot!(text(|out| write_list(out, &rows, Style::default())));
+        let order = all(&survey);
+        let rows = Selected {
+            rows: &survey.maps,
+            order: &order,
+        };
+        assert_snapshot!(text(|out| write_list(out, rows, Style::default())));
         assert_snapshot!(text(|out| write_list(
             out,
-            &rows,
+            rows,
             Style {
                 verbose: true,
                 color: false
@@ -317,11 +352,15 @@ mod tests {
     #[test]
     fn hostile_names_are_escaped() {
         let survey = screens::hostile();
-        let rows: Vec<&MapRow> = survey.maps.iter().collect();
+        let order = all(&survey);
+        let rows = Selected {
+            rows: &survey.maps,
+            order: &order,
+        };
         let text = text(|out| {
             write_list(
                 out,
-                &rows,
+                rows,
                 Style {
                     verbose: true,
                     color: false,

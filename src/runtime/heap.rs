@@ -11,6 +11,7 @@ use crate::runtime::claims::FieldAt;
 use crate::runtime::claims::HEAP_ARENA;
 use crate::runtime::claims::MHEAP;
 use crate::runtime::claims::MSPAN;
+use crate::runtime::homes::Homes;
 use crate::runtime::modules::Modules;
 use crate::runtime::mspan::MspanFields;
 use crate::runtime::program::Program;
@@ -37,6 +38,7 @@ pub struct Heap<'v, 'a> {
     pub(crate) mem: &'v Memory<'a>,
     modules: &'v Modules,
     books: Option<Books>,
+    homes: Homes,
     span_books: Option<SpanBooks>,
     /// Decoded when first asked for.
     table: OnceLock<SpanTable>,
@@ -44,17 +46,22 @@ pub struct Heap<'v, 'a> {
     classes: Option<SizeClasses>,
 }
 
+/// Where the allocator keeps its books of addresses.
 #[derive(Clone, Copy, Debug)]
-struct Books {
+pub(crate) struct Books {
     /// Address of `mheap_.arenas`, `[L1]*[L2]*heapArena`.
     arenas: Addr,
     l1: u64,
     l2: u64,
     /// What is subtracted from an address before it is divided by the arena size.
     arena_base: u64,
-    arena_size: u64,
-    spans_off: u64,
-    span: MspanFields,
+    pub(crate) arena_size: u64,
+    /// log2 of it, where it is a power of two.
+    arena_shift: Option<u32>,
+    pub(crate) spans_off: u64,
+    pub(crate) span: MspanFields,
+    /// Bytes of an mspan.
+    pub(crate) span_size: u64,
     /// Slots larger than this that hold pointers begin with a malloc header; `None` before go1.22.
     header_above: Option<u64>,
 }
@@ -63,10 +70,13 @@ impl<'v, 'a> Heap<'v, 'a> {
     /// Binds the books. Without them every address is of unknown home.
     pub fn bind(program: &Program<'v, 'a>, modules: &'v Modules) -> Heap<'v, 'a> {
         let classes = SizeClasses::bind(program);
+        let books = Books::bind(program);
+        let homes = books.as_ref().map(|b| Homes::new(program.mem, b));
         Heap {
             mem: program.mem,
             modules,
-            books: Books::bind(program),
+            books,
+            homes: homes.unwrap_or_default(),
             span_books: SpanBooks::bind(program, classes.as_ref()),
             table: OnceLock::new(),
             pointers: PointerBooks::bind(program),
@@ -100,7 +110,7 @@ impl<'v, 'a> Heap<'v, 'a> {
     /// an arena. `None` outside the arenas, and where the table cannot be read.
     pub(crate) fn arena_at(&self, addr: Addr) -> Option<(Addr, u64, u64)> {
         let books = self.books.as_ref()?;
-        let (arena, off) = self.arena_of(books, addr).ok().flatten()?;
+        let (arena, off) = books.arena_of(self.mem, addr).ok().flatten()?;
         Some((arena, off, books.arena_size))
     }
 
@@ -120,6 +130,9 @@ impl<'v, 'a> Heap<'v, 'a> {
         let Some(books) = &self.books else {
             return Home::Unknown;
         };
+        if let Some(home) = self.homes.find(self.mem, books, addr) {
+            return home;
+        }
         match self.span_at(books, addr) {
             Ok(Some(span)) => self
                 .home_in_span(books, span, addr)
@@ -133,50 +146,18 @@ impl<'v, 'a> Heap<'v, 'a> {
 
     /// The address of the mspan that has `addr`; `Ok(None)` outside the heap's arenas.
     fn span_at(&self, books: &Books, addr: Addr) -> Result<Option<Addr>, NoSpan> {
-        let Some((arena, off)) = self.arena_of(books, addr)? else {
+        let Some((arena, off)) = books.arena_of(self.mem, addr)? else {
             return Ok(None);
         };
         let spans = arena
             .checked_add(books.spans_off)
             .ok_or(NoSpan::Unreadable)?;
-        let span = self.entry(spans, off / PAGE)?;
+        let span = entry(self.mem, spans, off / PAGE)?;
         if span.is_nil() {
             Err(NoSpan::Free)
         } else {
             Ok(Some(span))
         }
-    }
-
-    /// The heapArena of `addr`, and the offset of `addr` in the arena; `Ok(None)` outside the arenas.
-    fn arena_of(&self, books: &Books, addr: Addr) -> Result<Option<(Addr, u64)>, NoSpan> {
-        let from_base = addr.0.wrapping_sub(books.arena_base);
-        let idx = from_base.checked_div(books.arena_size).unwrap_or(u64::MAX);
-        let (i1, i2) = (
-            idx.checked_div(books.l2).unwrap_or(u64::MAX),
-            idx.checked_rem(books.l2).unwrap_or(0),
-        );
-        if i1 >= books.l1 {
-            return Ok(None);
-        }
-        let l2 = self.entry(books.arenas, i1)?;
-        if l2.is_nil() {
-            return Ok(None);
-        }
-        let arena = self.entry(l2, i2)?;
-        if arena.is_nil() {
-            return Ok(None);
-        }
-        let off = from_base.checked_rem(books.arena_size).unwrap_or(0);
-        Ok(Some((arena, off)))
-    }
-
-    fn entry(&self, table: Addr, i: u64) -> Result<Addr, NoSpan> {
-        let at = table
-            .element(i, self.mem.abi.word())
-            .ok_or(NoSpan::Unreadable)?;
-        self.mem
-            .read_addr(at)
-            .map_err(|_: Fault| NoSpan::Unreadable)
     }
 
     fn home_in_span(&self, books: &Books, span: Addr, addr: Addr) -> Option<Home> {
@@ -207,11 +188,7 @@ impl<'v, 'a> Heap<'v, 'a> {
         }
         let idx = from_start.checked_div(elemsize)?;
         let class = self.mem.read_u8(span.checked_add(f.spanclass.off)?).ok()?;
-        let (large, noscan) = (class < 2, class & 1 == 1);
-        let header = match books.header_above {
-            Some(above) if !large && !noscan && elemsize > above => HEADER,
-            _ => 0,
-        };
+        let header = books.header_of(class, elemsize);
         let slot = start.element(idx, elemsize)?;
         Some(Home::Object {
             start: slot.checked_add(header)?,
@@ -237,12 +214,70 @@ impl<'v, 'a> Heap<'v, 'a> {
 }
 
 /// Why an address inside the arenas has no span.
-enum NoSpan {
+pub(crate) enum NoSpan {
     Free,
     Unreadable,
 }
 
+fn entry(mem: &Memory<'_>, table: Addr, i: u64) -> Result<Addr, NoSpan> {
+    let at = table.element(i, mem.abi.word()).ok_or(NoSpan::Unreadable)?;
+    mem.read_addr(at).map_err(|_: Fault| NoSpan::Unreadable)
+}
+
 impl Books {
+    /// The number of the arena of `addr`, be there one or not.
+    pub(crate) fn arena_number(&self, addr: Addr) -> u64 {
+        let from_base = addr.0.wrapping_sub(self.arena_base);
+        match self.arena_shift {
+            Some(shift) => from_base.checked_shr(shift),
+            None => from_base.checked_div(self.arena_size),
+        }
+        .unwrap_or(u64::MAX)
+    }
+
+    /// Bytes from the start of its arena to `addr`.
+    pub(crate) fn arena_offset(&self, addr: Addr) -> u64 {
+        let from_base = addr.0.wrapping_sub(self.arena_base);
+        match self.arena_shift {
+            Some(_) => from_base & self.arena_size.wrapping_sub(1),
+            None => from_base.checked_rem(self.arena_size).unwrap_or(0),
+        }
+    }
+
+    /// The heapArena of `addr`, and the offset of `addr` in the arena; `Ok(None)` outside the arenas.
+    pub(crate) fn arena_of(
+        &self,
+        mem: &Memory<'_>,
+        addr: Addr,
+    ) -> Result<Option<(Addr, u64)>, NoSpan> {
+        let idx = self.arena_number(addr);
+        let (i1, i2) = (
+            idx.checked_div(self.l2).unwrap_or(u64::MAX),
+            idx.checked_rem(self.l2).unwrap_or(0),
+        );
+        if i1 >= self.l1 {
+            return Ok(None);
+        }
+        let l2 = entry(mem, self.arenas, i1)?;
+        if l2.is_nil() {
+            return Ok(None);
+        }
+        let arena = entry(mem, l2, i2)?;
+        if arena.is_nil() {
+            return Ok(None);
+        }
+        Ok(Some((arena, self.arena_offset(addr))))
+    }
+
+    /// Bytes of malloc header in a slot of such a span. `class` is `mspan.spanclass`: size class and noscan bit.
+    pub(crate) fn header_of(&self, class: u8, elem_size: u64) -> u64 {
+        let (large, noscan) = (class < 2, class & 1 == 1);
+        match self.header_above {
+            Some(above) if !large && !noscan && elem_size > above => HEADER,
+            _ => 0,
+        }
+    }
+
     fn bind(program: &Program<'_, '_>) -> Option<Books> {
         let graph = program.graph;
         let heap = program.variable("runtime.mheap_")?;
@@ -265,18 +300,23 @@ impl Books {
         };
         let b = MSPAN.bind(program)?;
         let word = program.mem.abi.word();
+        let arena_size = pages.checked_mul(PAGE).filter(|s| *s > 0)?;
         Some(Books {
             arenas: heap.addr.checked_add(arenas.off)?,
             l1,
             l2: Some(l2).filter(|n| *n > 0)?,
             arena_base: arena_base(program.machine),
-            arena_size: pages.checked_mul(PAGE).filter(|s| *s > 0)?,
+            arena_size,
+            arena_shift: arena_size
+                .is_power_of_two()
+                .then_some(arena_size.trailing_zeros()),
             spans_off: spans.off,
             // Source: `runtime/malloc.go`, `heapBitsInSpan`: PtrSize * ptrBits, from go1.22.
             header_above: b
                 .field("largeType")
                 .and_then(|_| word.checked_mul(word)?.checked_mul(8)),
             span: MspanFields::of(&b)?,
+            span_size: b.size,
         })
     }
 }

@@ -7,6 +7,7 @@ pub mod funcnames;
 pub mod globals;
 pub mod goroutines;
 pub mod heap;
+pub(crate) mod homes;
 pub mod known;
 pub mod liveslots;
 pub mod machine;

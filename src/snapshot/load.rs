@@ -13,6 +13,7 @@ use crate::survey::ending::CrashInfo;
 use crate::survey::result::MapRow;
 use crate::survey::result::ProcessInfo;
 use crate::survey::result::Survey;
+use crate::survey::result::Totals;
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -105,6 +106,7 @@ impl Head {
             process: self.process,
             crash: self.crash,
             maps,
+            rest: Totals::default(),
             find_gaps: self.gaps,
             find_gaps_total: self.gaps_total,
         }

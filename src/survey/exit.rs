@@ -32,7 +32,7 @@ impl Exit {
 
 /// Adds up the maps of a survey.
 pub fn totals(survey: &Survey) -> Totals {
-    let mut t = Totals::default();
+    let mut t = survey.rest;
     for row in &survey.maps {
         let Some(v) = &row.verdict else { continue };
         t.total = t.total.saturating_add(1);

@@ -22,7 +22,6 @@ use crate::survey::gaps::find_gaps_total;
 use crate::survey::hands::AllHands;
 use crate::survey::judge::explain_map;
 use crate::survey::judge::map_row;
-use crate::survey::judge::sharing;
 use crate::survey::owners::with_paths;
 use crate::survey::proof::prove_hashes;
 use crate::survey::redact::Redactor;
@@ -35,9 +34,10 @@ use crate::survey::row;
 use crate::survey::run::find_target;
 use crate::survey::session::Session;
 use crate::survey::session::with_session;
+use crate::survey::sharing::Sharing;
+use crate::survey::sharing::pairs;
 use rayon::prelude::IntoParallelRefIterator;
 use rayon::prelude::ParallelIterator;
-use std::collections::HashMap;
 use std::io;
 
 /// Maps that are worked on at once.
@@ -70,9 +70,6 @@ pub struct Inspection<'i, 's, 'a> {
     /// Size of each map's storage in KiB, in the order of `found.maps`.
     sizes: Vec<u32>,
 }
-
-/// Storage that maps have in common, by the number of the map: its address, and the other map's header.
-type Sharing = HashMap<u32, Vec<(Addr, Addr)>>;
 
 /// One map, for as long as somebody looks at it.
 #[derive(Debug)]
@@ -147,7 +144,7 @@ fn first_look(s: &Session<'_, '_>, found: &Found, progress: &dyn Progress) -> (S
         .collect();
     let sizes = looked.iter().map(|(size, _)| *size).collect();
     let storages = looked.iter().flat_map(|(_, all)| all.iter().copied());
-    (sharing(found, storages), sizes)
+    (pairs(found, storages.collect()), sizes)
 }
 
 /// Which map: its number among those of the kind.

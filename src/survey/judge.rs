@@ -1,5 +1,5 @@
 //! Every map found is read and judged, on all processors.
-//! In: a search's result. Out: rows by address; storage that two maps claim is noticed here.
+//! In: a search's result. Out: rows by address of the maps there is something to say of, and totals of the others.
 
 use crate::base::addr::Addr;
 use crate::base::limits::MAX_ALONE;
@@ -9,6 +9,7 @@ use crate::cause::explain::Cause;
 use crate::cause::explain::explain;
 use crate::cause::flips::Again;
 use crate::check::registry::check_map;
+use crate::check::rule::MapVerdict;
 use crate::crash::parties::Around;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
@@ -19,136 +20,246 @@ use crate::find::path::Paths;
 use crate::maps::image::HashState;
 use crate::maps::image::MapImage;
 use crate::maps::image::Shared;
+use crate::survey::brief::Brief;
+use crate::survey::brief::add_plain;
+use crate::survey::brief::is_plain;
+use crate::survey::brief::subtract_plain;
 use crate::survey::hands::AllHands;
 use crate::survey::owners::with_paths;
 use crate::survey::proof::prove_hashes;
 use crate::survey::request::Request;
 use crate::survey::result::MapRow;
+use crate::survey::result::Totals;
 use crate::survey::row;
 use crate::survey::session::Session;
+use crate::survey::sharing::Seen;
+use crate::survey::sharing::Sharing;
+use crate::survey::sharing::pairs;
 use crate::types::graph::TypeId;
+use rayon::prelude::IndexedParallelIterator;
 use rayon::prelude::IntoParallelIterator;
-use rayon::prelude::IntoParallelRefIterator;
 use rayon::prelude::ParallelIterator;
+use rayon::prelude::ParallelSlice;
+use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-/// Reads and checks every map found, on all processors; the rows are by address.
-pub(crate) fn rows(
+/// Maps that are read and judged before the next are begun: what is known of them is kept apart until then.
+const TOGETHER: usize = 1 << 14;
+
+/// Maps that one thread takes at a time.
+const CHUNK: usize = 64;
+
+/// Of which maps a row is kept. All others are in the totals only, or brief.
+#[derive(Clone, Copy)]
+pub(crate) enum Keep<'k> {
+    /// Those of which there is more to say than numbers, and those at these addresses.
+    Odd(&'k (dyn Fn(Addr) -> bool + Sync)),
+    /// Those of which there is more to say than numbers; the others are kept brief.
+    Brief,
+}
+
+/// What was found out about the maps of a process.
+#[derive(Default)]
+pub(crate) struct Judged {
+    /// Rows by address.
+    pub(crate) rows: Vec<MapRow>,
+    /// Maps without a row, in the order they were found; only where that was asked for.
+    pub(crate) briefs: Vec<Brief>,
+    /// Totals of the maps without a row.
+    pub(crate) rest: Totals,
+}
+
+/// Reads and checks every map found, on all processors.
+pub(crate) fn judge_all(
     s: &Session<'_, '_>,
     req: &Request,
     found: &Found,
     around: &Around,
+    keep: Keep<'_>,
     progress: &dyn Progress,
-) -> Vec<MapRow> {
+) -> Judged {
     progress.phase("checking maps", Some(found.maps.len() as u64));
     let hands = AllHands::sort(s, found, around);
-    let done = AtomicU64::new(0);
+    let work = Work {
+        s,
+        found,
+        hands: &hands,
+        keep,
+        seen: Seen::new(s.reader.heap),
+        done: AtomicU64::new(0),
+        progress,
+    };
     with_paths(s, req, found, |paths, _| {
-        let checked: Vec<(Option<MapRow>, Storages)> = (0u32..u32::MAX)
-            .zip(&found.maps)
-            .collect::<Vec<_>>()
-            .par_iter()
-            .map(|(i, m)| {
-                let checked = map_row(s, found, &hands, m, paths, &[]);
-                progress.at(done.fetch_add(1, Ordering::Relaxed).saturating_add(1));
-                let mut storages = Vec::new();
-                let Some((row, image)) = checked else {
-                    return (None, storages);
-                };
-                if !m.dead {
-                    image.for_each_storage(|_, addr| storages.push((addr, *i)));
-                }
-                (Some(row), storages)
-            })
-            .collect();
-        let sharing = sharing(
-            found,
-            checked
-                .iter()
-                .flat_map(|(_, storages)| storages.iter().copied()),
-        );
-        let hands = &hands;
-        let none = Vec::new();
-        let mut rows: Vec<MapRow> = (0u32..)
-            .zip(checked)
-            .filter_map(|(i, (row, _))| Some((i, row?)))
-            .map(|(i, row)| {
-                let others = sharing.get(&i);
-                let map = usize::try_from(i).ok().and_then(|i| found.maps.get(i));
-                match map.filter(|_| others.is_some()) {
-                    // Only now it is known whom else the storage belongs to.
-                    Some(m) => map_row(s, found, hands, m, paths, others.unwrap_or(&none))
-                        .map_or(row, |(row, _)| row),
-                    None => row,
-                }
-            })
-            .collect();
-        explain_rows(s, found, hands, &sharing, &mut rows, progress);
-        rows.extend(
+        let mut out = Judged::default();
+        if matches!(keep, Keep::Brief) {
+            out.briefs.reserve_exact(found.maps.len());
+        }
+        for (from, maps) in (0u32..).step_by(TOGETHER).zip(found.maps.chunks(TOGETHER)) {
+            let parts: Vec<Judged> = maps
+                .par_chunks(CHUNK)
+                .enumerate()
+                .map(|(i, maps)| {
+                    let i = u32::try_from(i.saturating_mul(CHUNK)).unwrap_or(u32::MAX);
+                    work.judge_some(from.saturating_add(i), maps, paths)
+                })
+                .collect();
+            for part in parts {
+                out.rows.extend(part.rows);
+                out.briefs.extend(part.briefs);
+                out.rest.add(&part.rest);
+            }
+        }
+        let sharing = work.sharing();
+        work.judge_again(&sharing, &mut out, paths);
+        explain_rows(s, found, &hands, &sharing, &mut out.rows, progress);
+        out.rows.extend(
             found
                 .sync_maps
                 .iter()
                 .map(|m| row::sync_row(m, paths.owner(m.node))),
         );
-        rows.sort_by_key(|r| (r.addr, r.kind));
-        rows
+        out.rows.sort_by_key(|r| (r.addr, r.kind));
+        out
     })
 }
 
-/// Addresses of storage, each with the number of the map that refers to it.
-type Storages = Vec<(Addr, u32)>;
-
-/// The maps that share storage, by number: each with the storage and the other map's header.
-pub(crate) fn sharing(
-    found: &Found,
-    storages: impl Iterator<Item = (Addr, u32)>,
-) -> HashMap<u32, Vec<(Addr, Addr)>> {
-    let mut all: Storages = storages.collect();
-    all.sort_unstable();
-    all.dedup();
-    let header = |i: u32| {
-        usize::try_from(i)
-            .ok()
-            .and_then(|i| found.maps.get(i))
-            .map_or(Addr::NIL, |m| m.addr)
-    };
-    let mut out: HashMap<u32, Vec<(Addr, Addr)>> = HashMap::new();
-    for pair in all.windows(2) {
-        if let [(a, i), (b, j)] = pair
-            && a == b
-        {
-            out.entry(*i).or_default().push((*a, header(*j)));
-            out.entry(*j).or_default().push((*a, header(*i)));
-        }
-    }
-    out
+/// What the judging of maps needs.
+struct Work<'w, 's, 'a> {
+    s: &'w Session<'s, 'a>,
+    found: &'w Found,
+    hands: &'w AllHands,
+    keep: Keep<'w>,
+    seen: Seen<'s, 's, 'a>,
+    done: AtomicU64,
+    progress: &'w dyn Progress,
 }
 
-/// What one map shares with all others, as `rows` would find it.
+impl Work<'_, '_, '_> {
+    /// Judges the maps that begin with number `from`.
+    fn judge_some(&self, from: u32, maps: &[FoundMap], paths: &Paths<'_, '_>) -> Judged {
+        let mut out = Judged::default();
+        for (number, map) in (from..).zip(maps) {
+            let Some((image, verdict)) = read_and_judge(self.s, self.hands, map, &[]) else {
+                continue;
+            };
+            if !map.dead {
+                image.for_each_storage(|_, addr| self.seen.add(number, addr));
+            }
+            if self.is_plain(map, &image, verdict.as_ref()) {
+                let measures = row::measure(&image, map.dead);
+                match self.keep {
+                    Keep::Odd(_) => {
+                        add_plain(&mut out.rest, map, &measures);
+                        continue;
+                    }
+                    Keep::Brief => {
+                        if let Some(brief) = Brief::pack(number, &measures) {
+                            add_plain(&mut out.rest, map, &measures);
+                            out.briefs.push(brief);
+                            continue;
+                        }
+                    }
+                }
+            }
+            out.rows
+                .push(row_of(self.s, self.found, map, &image, verdict, paths));
+        }
+        let n = self.done.fetch_add(maps.len() as u64, Ordering::Relaxed);
+        self.progress.at(n.saturating_add(maps.len() as u64));
+        out
+    }
+
+    fn is_plain(&self, map: &FoundMap, image: &MapImage<'_>, verdict: Option<&MapVerdict>) -> bool {
+        let asked = match self.keep {
+            Keep::Odd(asked) => asked(map.addr),
+            Keep::Brief => false,
+        };
+        !asked && !self.found.alternatives.contains_key(&map.addr) && is_plain(image, verdict)
+    }
+
+    /// The maps that share storage.
+    fn sharing(&self) -> Sharing {
+        self.seen.sharing(self.found, |each| {
+            for (number, map) in (0u32..).zip(&self.found.maps) {
+                for_each_storage(self.s, map, |addr| each(number, addr));
+            }
+        })
+    }
+
+    /// Judges those maps once more that share storage: only now it is known with whom.
+    fn judge_again(&self, sharing: &Sharing, out: &mut Judged, paths: &Paths<'_, '_>) {
+        let mut rows: HashMap<Addr, usize> = HashMap::new();
+        if !sharing.is_empty() {
+            rows.extend(out.rows.iter().enumerate().map(|(i, r)| (r.addr, i)));
+        }
+        let mut without: HashSet<u32> = HashSet::new();
+        for (number, others) in sharing {
+            let map = usize::try_from(*number).ok();
+            let Some(map) = map.and_then(|i| self.found.maps.get(i)) else {
+                continue;
+            };
+            let Some((image, verdict)) = read_and_judge(self.s, self.hands, map, others) else {
+                continue;
+            };
+            let new = row_of(self.s, self.found, map, &image, verdict, paths);
+            match rows.get(&map.addr).and_then(|i| out.rows.get_mut(*i)) {
+                Some(row) => *row = new,
+                None => {
+                    // It was one of those without a row.
+                    without.insert(*number);
+                    subtract_plain(&mut out.rest, map, &row::measure(&image, map.dead));
+                    out.rows.push(new);
+                }
+            }
+        }
+        if !without.is_empty() {
+            out.briefs.retain(|b| !without.contains(&b.number));
+        }
+    }
+}
+
+/// Calls `each` with the storage of a map that is judged.
+pub(crate) fn for_each_storage(s: &Session<'_, '_>, map: &FoundMap, mut each: impl FnMut(Addr)) {
+    let slots = s.reader.slots(map.ty);
+    if let Some(slots) = slots.filter(|_| !map.dead) {
+        let image = s.reader.read(map.addr, slots);
+        image.for_each_storage(|_, addr| each(addr));
+    }
+}
+
+/// What one map shares with all others, as `judge_all` would find it.
 pub(crate) fn shared_with(s: &Session<'_, '_>, found: &Found, map: &FoundMap) -> Vec<(Addr, Addr)> {
-    let storages: Vec<Storages> = (0u32..)
-        .zip(&found.maps)
-        .collect::<Vec<_>>()
-        .par_iter()
-        .map(|(i, m)| {
+    let number = found.maps.iter().position(|m| m.addr == map.addr);
+    let Some(number) = number.and_then(|i| u32::try_from(i).ok()) else {
+        return Vec::new();
+    };
+    let mut own = BTreeSet::new();
+    for_each_storage(s, map, |addr| {
+        own.insert(addr);
+    });
+    let shared: Vec<Vec<(Addr, u32)>> = found
+        .maps
+        .par_chunks(TOGETHER)
+        .enumerate()
+        .map(|(i, maps)| {
+            let first = u32::try_from(i.saturating_mul(TOGETHER)).unwrap_or(u32::MAX);
             let mut out = Vec::new();
-            if let Some(slots) = s.reader.slots(m.ty) {
-                s.reader
-                    .read(m.addr, slots)
-                    .for_each_storage(|_, addr| out.push((addr, *i)));
+            for (i, m) in (first..).zip(maps) {
+                for_each_storage(s, m, |addr| {
+                    if own.contains(&addr) {
+                        out.push((addr, i));
+                    }
+                });
             }
             out
         })
         .collect();
-    let number = found
-        .maps
-        .iter()
-        .position(|m| m.addr == map.addr)
-        .and_then(|i| u32::try_from(i).ok());
-    let mut sharing = sharing(found, storages.into_iter().flatten());
-    number.and_then(|n| sharing.remove(&n)).unwrap_or_default()
+    pairs(found, shared.concat())
+        .remove(&number)
+        .unwrap_or_default()
 }
 
 /// Gives an image the facts that do not come from reading it.
@@ -181,7 +292,7 @@ fn explain_rows(
     s: &Session<'_, '_>,
     found: &Found,
     hands: &AllHands,
-    sharing: &HashMap<u32, Vec<(Addr, Addr)>>,
+    sharing: &Sharing,
     rows: &mut [MapRow],
     progress: &dyn Progress,
 ) {
@@ -267,7 +378,7 @@ pub(crate) fn explain_map(
     Some(explain(&s.reader, &image, &check_map(&image), &again))
 }
 
-/// Reads and checks one map. `shared`: storage it has in common with others, and their headers.
+/// Reads and checks one map, and makes its row. `shared`: storage it has in common with others, and their headers.
 pub(crate) fn map_row<'a>(
     s: &Session<'_, 'a>,
     found: &Found,
@@ -276,6 +387,18 @@ pub(crate) fn map_row<'a>(
     paths: &Paths<'_, '_>,
     shared: &[(Addr, Addr)],
 ) -> Option<(MapRow, MapImage<'a>)> {
+    let (image, verdict) = read_and_judge(s, hands, map, shared)?;
+    Some((row_of(s, found, map, &image, verdict, paths), image))
+}
+
+/// The verdict is `None` for what the collector has given up: it may be freed in part, and nothing can be held
+/// against it.
+fn read_and_judge<'a>(
+    s: &Session<'_, 'a>,
+    hands: &AllHands,
+    map: &FoundMap,
+    shared: &[(Addr, Addr)],
+) -> Option<(MapImage<'a>, Option<MapVerdict>)> {
     let slots = s.reader.slots(map.ty)?;
     let mut image = if map.dead {
         s.reader.read(map.addr, slots)
@@ -283,12 +406,22 @@ pub(crate) fn map_row<'a>(
         s.reader.read_for_check(map.addr, slots)
     };
     tell(&mut image, map, hands, shared);
-    let alternatives = found.alternatives.get(&map.addr);
-    // What the collector has given up may be freed in part: nothing can be held against it.
     let verdict = (!map.dead).then(|| check_map(&image));
+    Some((image, verdict))
+}
+
+fn row_of(
+    s: &Session<'_, '_>,
+    found: &Found,
+    map: &FoundMap,
+    image: &MapImage<'_>,
+    verdict: Option<MapVerdict>,
+    paths: &Paths<'_, '_>,
+) -> MapRow {
+    let alternatives = found.alternatives.get(&map.addr);
     let mut row = row::map_row(
         s.reader.program.graph,
-        &image,
+        image,
         map,
         alternatives.map(Vec::as_slice).unwrap_or_default(),
         verdict,
@@ -297,5 +430,5 @@ pub(crate) fn map_row<'a>(
     if row.is_broken() {
         row.holder = paths.holder(map.node);
     }
-    Some((row, image))
+    row
 }

@@ -1,6 +1,7 @@
 //! The whole way once: from paths to results, as every command wants them.
 
 pub mod binaries;
+mod brief;
 mod crash;
 pub mod detail;
 pub mod ending;
@@ -13,6 +14,7 @@ mod hang;
 pub mod inputs;
 pub mod inspect;
 mod judge;
+pub mod listing;
 mod lookup;
 mod owners;
 mod proof;
@@ -24,5 +26,6 @@ pub mod run;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod session;
+mod sharing;
 pub mod show;
 mod stacks;

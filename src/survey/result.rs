@@ -198,8 +198,10 @@ pub struct Survey {
     pub process: ProcessInfo,
     /// How it ended.
     pub crash: CrashInfo,
-    /// Every map, by address.
+    /// Maps, by address: all of them, or those of which there is more to say than that they are sound.
     pub maps: Vec<MapRow>,
+    /// Totals of the sound maps that are not among them.
+    pub rest: Totals,
     /// What went wrong while looking for maps (not while reading one), in words: makes the whole
     /// survey incomplete.
     pub find_gaps: Vec<String>,
@@ -226,6 +228,24 @@ pub struct Totals {
     pub bytes: u64,
     /// Findings of all severities.
     pub findings: u64,
+}
+
+impl Totals {
+    /// Adds others.
+    pub fn add(&mut self, other: &Totals) {
+        for (sum, more) in [
+            (&mut self.total, other.total),
+            (&mut self.sound, other.sound),
+            (&mut self.broken, other.broken),
+            (&mut self.unknown, other.unknown),
+            (&mut self.mid_write, other.mid_write),
+            (&mut self.entries, other.entries),
+            (&mut self.bytes, other.bytes),
+            (&mut self.findings, other.findings),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+    }
 }
 
 /// One goroutine of the process, with its stack.

@@ -15,6 +15,10 @@ use crate::maps::image::MapImage;
 use crate::maps::image::SLOTS;
 use crate::maps::image::Shape;
 use crate::maps::image::SwissImage;
+use crate::maps::reader::MapReader;
+use crate::survey::brief::Brief;
+use crate::survey::brief::Flags;
+use crate::survey::brief::Measures;
 use crate::survey::result::MapRow;
 use crate::types::graph::TypeGraph;
 use crate::types::graph::TypeId;
@@ -30,23 +34,10 @@ pub fn map_row(
 ) -> MapRow {
     let ty = map.ty;
     let name = |id: TypeId| graph.declared(id).name.to_string();
-    let (kind, sizes, mut flags) = match &image.body {
-        Body::Classic(c) => ("classic", classic_sizes(image, c), classic_flags(c)),
-        Body::Swiss(s) => ("swiss", swiss_sizes(image, s), swiss_flags(s)),
-        Body::Unreadable => ("unreadable", Sizes::default(), Vec::new()),
-    };
-    if image.mid_write() {
-        flags.insert(0, "mid-write");
-    }
-    if map.dead {
-        flags.insert(0, "dead");
-    }
-    let len = image.claimed_len();
-    let live = len.and_then(|l| u64::try_from(l).ok()).unwrap_or(0);
-    let entry = image.slots.key_size.saturating_add(image.slots.elem_size);
+    let m = measure(image, map.dead);
     MapRow {
         addr: image.addr,
-        kind,
+        kind: kind_of(image),
         ty: name(ty),
         key_type: name(image.slots.key),
         elem_type: name(image.slots.elem),
@@ -56,15 +47,11 @@ pub fn map_row(
         reachable: map.reach.as_str(),
         type_sure: map.sure.as_str(),
         type_candidates: alternatives.iter().map(|ty| name(*ty)).collect(),
-        len,
-        capacity: sizes.capacity,
-        bytes: sizes.bytes,
-        waste: sizes
-            .slots
-            .saturating_sub(live)
-            .saturating_mul(entry)
-            .min(sizes.bytes),
-        flags,
+        len: m.len,
+        capacity: m.capacity,
+        bytes: m.bytes,
+        waste: m.waste,
+        flags: m.flags.words(),
         verdict,
         causes: Vec::new(),
         hands: image.hands.clone(),
@@ -75,6 +62,83 @@ pub fn map_row(
             .map(|g| format!("{}: {}", g.what, g.fault))
             .collect(),
         gaps_total: image.gaps.total,
+    }
+}
+
+/// The row of a map of which nothing is kept but its numbers. `kind`: of all maps of the process.
+pub(crate) fn brief_row(
+    reader: &MapReader<'_, '_>,
+    map: &FoundMap,
+    brief: &Brief,
+    owner: String,
+) -> Option<MapRow> {
+    let graph = reader.program.graph;
+    let name = |id: TypeId| graph.declared(id).name.to_string();
+    let slots = reader.slots(map.ty)?;
+    let m = brief.measures();
+    Some(MapRow {
+        addr: map.addr,
+        kind: reader.layouts.family.as_str(),
+        ty: name(map.ty),
+        key_type: name(slots.key),
+        elem_type: name(slots.elem),
+        owner,
+        holder: String::new(),
+        found_by: map.ways.names(),
+        reachable: map.reach.as_str(),
+        type_sure: map.sure.as_str(),
+        type_candidates: Vec::new(),
+        len: m.len,
+        capacity: m.capacity,
+        bytes: m.bytes,
+        waste: m.waste,
+        flags: m.flags.words(),
+        verdict: brief.verdict(),
+        causes: Vec::new(),
+        hands: Hands::default(),
+        gaps: Vec::new(),
+        gaps_total: 0,
+    })
+}
+
+fn kind_of(image: &MapImage<'_>) -> &'static str {
+    match &image.body {
+        Body::Classic(_) => "classic",
+        Body::Swiss(_) => "swiss",
+        Body::Unreadable => "unreadable",
+    }
+}
+
+/// The numbers of a map. `dead`: the garbage collector has given it up.
+pub(crate) fn measure(image: &MapImage<'_>, dead: bool) -> Measures {
+    let mut flags = Flags::default();
+    let sizes = match &image.body {
+        Body::Classic(c) => {
+            classic_flags(c, &mut flags);
+            classic_sizes(image, c)
+        }
+        Body::Swiss(s) => {
+            swiss_flags(s, &mut flags);
+            swiss_sizes(image, s)
+        }
+        Body::Unreadable => Sizes::default(),
+    };
+    if image.mid_write() {
+        flags.add("mid-write");
+    }
+    if dead {
+        flags.add("dead");
+    }
+    let len = image.claimed_len();
+    let live = len.and_then(|l| u64::try_from(l).ok()).unwrap_or(0);
+    let entry = image.slots.key_size.saturating_add(image.slots.elem_size);
+    let empty = sizes.slots.saturating_sub(live).saturating_mul(entry);
+    Measures {
+        len,
+        capacity: sizes.capacity,
+        bytes: sizes.bytes,
+        waste: empty.min(sizes.bytes),
+        flags,
     }
 }
 
@@ -201,14 +265,13 @@ fn swiss_sizes(image: &MapImage<'_>, s: &SwissImage<'_>) -> Sizes {
     out
 }
 
-fn classic_flags(c: &ClassicImage<'_>) -> Vec<&'static str> {
+fn classic_flags(c: &ClassicImage<'_>, out: &mut Flags) {
     let h = &c.hmap;
-    let mut out = Vec::new();
     if h.count == 0 {
-        out.push("empty");
+        out.add("empty");
     }
     if h.growing() {
-        out.push("growing");
+        out.add("growing");
     }
     for (bit, word) in [
         (Hmap::SAME_SIZE_GROW, "same-size-grow"),
@@ -216,22 +279,19 @@ fn classic_flags(c: &ClassicImage<'_>) -> Vec<&'static str> {
         (Hmap::OLD_ITERATOR, "old-iterator"),
     ] {
         if h.flags & bit != 0 {
-            out.push(word);
+            out.add(word);
         }
     }
-    out
 }
 
-fn swiss_flags(s: &SwissImage<'_>) -> Vec<&'static str> {
-    let mut out = Vec::new();
+fn swiss_flags(s: &SwissImage<'_>, out: &mut Flags) {
     if s.map.used == 0 {
-        out.push("empty");
+        out.add("empty");
     }
     if s.map.dir_len == 0 {
-        out.push("small");
+        out.add("small");
     }
     if s.map.tombstone_possible.is_some_and(|t| t != 0) {
-        out.push("tombstones");
+        out.add("tombstones");
     }
-    out
 }

@@ -18,11 +18,15 @@ use crate::survey::error::SurveyError;
 use crate::survey::gaps::find_gaps;
 use crate::survey::gaps::find_gaps_total;
 use crate::survey::hands::AllHands;
+use crate::survey::judge::Judged;
+use crate::survey::judge::Keep;
 use crate::survey::judge::explain_map;
+use crate::survey::judge::judge_all;
 use crate::survey::judge::judge_one;
 use crate::survey::judge::map_row;
-use crate::survey::judge::rows;
 use crate::survey::judge::shared_with;
+use crate::survey::listing::BriefRows;
+use crate::survey::listing::Rows;
 use crate::survey::lookup::lookup;
 use crate::survey::owners::with_paths;
 use crate::survey::proof::prove_hashes;
@@ -35,6 +39,7 @@ use crate::survey::result::MapRow;
 use crate::survey::result::ProcessInfo;
 use crate::survey::result::Shown;
 use crate::survey::result::Survey;
+use crate::survey::result::Totals;
 use crate::survey::session::Session;
 use crate::survey::session::with_session;
 use crate::survey::show;
@@ -92,36 +97,77 @@ pub fn goroutines(
     })
 }
 
-/// Finds and checks every map.
+/// Finds and checks every map; each has a row.
 /// # Errors
 /// Whatever keeps badmap from reading the process, and `Stripped`.
 pub fn survey(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyError> {
     with_session(req, progress, |s| {
         s.require_types()?;
-        Ok(survey_all(s, req, progress))
+        Ok(survey_all(s, req, &|_| true, progress))
     })
 }
 
-/// The same; but of a process without DWARF it tells the crash, and checks no other map.
+/// Finds and checks every map, and lends them to `work`, to be listed. The survey beside them has the rows of none.
+/// # Errors
+/// Whatever keeps badmap from reading the process, and `Stripped`.
+pub fn list<R>(
+    req: &Request,
+    progress: &dyn Progress,
+    work: impl FnOnce(&Survey, &dyn Rows) -> R,
+) -> Result<R, SurveyError> {
+    with_session(req, progress, |s| {
+        s.require_types()?;
+        let found = find_maps(&s.grounds(), progress);
+        prove_hashes(s, &found, progress);
+        let looked = look(s, req, Some(&found), progress);
+        let judged = judge_all(s, req, &found, &looked.around, Keep::Brief, progress);
+        let survey = survey_of(s, &found, looked.crash, Judged::default());
+        Ok(with_paths(s, req, &found, |paths, _| {
+            let rows = BriefRows {
+                reader: &s.reader,
+                found: &found,
+                paths,
+                judged,
+            };
+            work(&survey, &rows)
+        }))
+    })
+}
+
+/// The same, but only maps of which there is more to say than that they are sound have rows. Of a process without
+/// DWARF it tells the crash, and checks no other map.
 /// # Errors
 /// Whatever keeps badmap from reading the process.
 pub fn check(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyError> {
     with_session(req, progress, |s| {
         Ok(if s.typed {
-            survey_all(s, req, progress)
+            survey_all(s, req, &|_| false, progress)
         } else {
             crash_of(s, req, progress)
         })
     })
 }
 
-fn survey_all(s: &Session<'_, '_>, req: &Request, progress: &dyn Progress) -> Survey {
+fn survey_all(
+    s: &Session<'_, '_>,
+    req: &Request,
+    wanted: &(dyn Fn(Addr) -> bool + Sync),
+    progress: &dyn Progress,
+) -> Survey {
     let found = find_maps(&s.grounds(), progress);
     prove_hashes(s, &found, progress);
     let mut looked = look(s, req, Some(&found), progress);
-    let maps = rows(s, req, &found, &looked.around, progress);
-    judge(s, &mut looked.crash, &looked.around, &maps);
-    survey_of(s, &found, looked.crash, maps)
+    let blamed = map_of(&looked.crash);
+    let asked = |addr| wanted(addr) || Some(addr) == blamed;
+    let keep = Keep::Odd(&asked);
+    let judged = judge_all(s, req, &found, &looked.around, keep, progress);
+    judge(s, &mut looked.crash, &looked.around, &judged.rows);
+    survey_of(s, &found, looked.crash, judged)
+}
+
+/// The map that the crash is about, if that is known.
+fn map_of(crash: &CrashInfo) -> Option<Addr> {
+    Some(crash.blame.as_ref()?.map.as_ref()?.addr)
 }
 
 /// The crash part alone: the message, its map, who else had to do with it. Of the maps, only that one is
@@ -149,6 +195,7 @@ fn crash_of(s: &Session<'_, '_>, req: &Request, progress: &dyn Progress) -> Surv
         process: s.process.clone(),
         crash: looked.crash,
         maps,
+        rest: Totals::default(),
         find_gaps_total: find_gaps.len() as u64,
         find_gaps,
     }
@@ -169,33 +216,40 @@ pub fn survey_goroutine(
         let found = find_maps(&s.grounds(), progress);
         prove_hashes(s, &found, progress);
         let mut looked = look(s, req, Some(&found), progress);
-        let mut maps = rows(s, req, &found, &looked.around, progress);
-        judge(s, &mut looked.crash, &looked.around, &maps);
         let held = find_maps_of(&s.grounds(), goroutine, progress);
+        let ways: HashMap<(Addr, bool), u32> = held
+            .maps
+            .iter()
+            .map(|m| ((m.addr, false), m.node))
+            .chain(held.sync_maps.iter().map(|m| ((m.addr, true), m.node)))
+            .collect();
+        let blamed = map_of(&looked.crash);
+        let asked = |addr| ways.contains_key(&(addr, false)) || Some(addr) == blamed;
+        let keep = Keep::Odd(&asked);
+        let mut judged = judge_all(s, req, &found, &looked.around, keep, progress);
+        judge(s, &mut looked.crash, &looked.around, &judged.rows);
+        judged.rest = Totals::default();
         with_paths(s, req, &held, |paths, _| {
-            let ways: HashMap<(Addr, bool), u32> = held
-                .maps
-                .iter()
-                .map(|m| ((m.addr, false), m.node))
-                .chain(held.sync_maps.iter().map(|m| ((m.addr, true), m.node)))
-                .collect();
-            maps.retain_mut(|row| match ways.get(&(row.addr, row.kind == "syncmap")) {
-                Some(node) => {
-                    row.owner = paths.owner(*node);
-                    true
-                }
-                None => false,
-            });
+            judged
+                .rows
+                .retain_mut(|row| match ways.get(&(row.addr, row.kind == "syncmap")) {
+                    Some(node) => {
+                        row.owner = paths.owner(*node);
+                        true
+                    }
+                    None => false,
+                });
         });
-        Ok(survey_of(s, &found, looked.crash, maps))
+        Ok(survey_of(s, &found, looked.crash, judged))
     })
 }
 
-fn survey_of(s: &Session<'_, '_>, found: &Found, crash: CrashInfo, maps: Vec<MapRow>) -> Survey {
+fn survey_of(s: &Session<'_, '_>, found: &Found, crash: CrashInfo, judged: Judged) -> Survey {
     Survey {
         process: s.process.clone(),
         crash,
-        maps,
+        maps: judged.rows,
+        rest: judged.rest,
         find_gaps: find_gaps(s, found),
         find_gaps_total: find_gaps_total(s, found),
     }

@@ -61,6 +61,7 @@ fn survey(maps: Vec<MapRow>) -> Survey {
             ..CrashInfo::default()
         },
         maps,
+        rest: Totals::default(),
         find_gaps: Vec::new(),
         find_gaps_total: 0,
     }

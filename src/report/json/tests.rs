@@ -60,8 +60,15 @@ fn info_tells_process_and_crash() {
 #[test]
 fn a_list_is_a_document_or_lines() {
     let s = screens::broken_classic();
-    let rows: Vec<&MapRow> = s.maps.iter().collect();
-    let some = rows.get(2..5).expect("the sample has five maps");
+    let order: Vec<u32> = (0..).zip(&s.maps).map(|(i, _)| i).collect();
+    let rows = Selected {
+        rows: &s.maps,
+        order: &order,
+    };
+    let some = Selected {
+        rows: &s.maps,
+        order: order.get(2..5).expect("the sample has five maps"),
+    };
     assert_snapshot!(json(|out| write_list(
         out,
         &s,
@@ -71,7 +78,7 @@ fn a_list_is_a_document_or_lines() {
     assert_snapshot!(json(|out| write_list_lines(
         out,
         Match::Yes,
-        Listed::Maps(&rows)
+        Listed::Maps(rows)
     )));
     let group = Group {
         name: "main.m[*]".into(),

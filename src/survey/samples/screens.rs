@@ -19,6 +19,7 @@ use crate::survey::result::Match;
 use crate::survey::result::Part;
 use crate::survey::result::Shown;
 use crate::survey::result::Survey;
+use crate::survey::result::Totals;
 use crate::survey::samples::goroutine_rows;
 use crate::survey::samples::process;
 use std::path::PathBuf;
@@ -127,6 +128,7 @@ fn survey(crash: CrashInfo, maps: Vec<MapRow>) -> Survey {
         process: process(),
         crash,
         maps,
+        rest: Totals::default(),
         find_gaps: Vec::new(),
         find_gaps_total: 0,
     }

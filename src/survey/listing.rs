@@ -1,0 +1,194 @@
+//! Maps for a list: rows that are there, or made one after the other as they are written.
+//! In: what was found out about all maps. Out: numbers to sort by, rows, and lines made of rows on all processors.
+
+use crate::base::addr::Addr;
+use crate::find::found::Found;
+use crate::find::path::Paths;
+use crate::maps::reader::MapReader;
+use crate::survey::judge::Judged;
+use crate::survey::result::MapRow;
+use crate::survey::row::brief_row;
+use rayon::prelude::ParallelIterator;
+use rayon::prelude::ParallelSlice;
+use std::borrow::Cow;
+use std::io;
+use std::io::Write;
+
+/// Rows that are made into lines before the first of them is written.
+const TOGETHER: usize = 1 << 15;
+
+/// Rows that one thread takes at a time.
+const CHUNK: usize = 512;
+
+/// What rows are sorted and filtered by without making them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Numbers {
+    /// Address of the header.
+    pub addr: Addr,
+    /// `len(m)` as the header claims; `None` when unreadable.
+    pub len: Option<i64>,
+    /// As in `MapRow`.
+    pub bytes: u64,
+    /// As in `MapRow`.
+    pub waste: u64,
+}
+
+/// Maps that can be listed, by number.
+pub trait Rows: Sync {
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// The numbers of one; `None` where there is no such map.
+    fn numbers(&self, i: u32) -> Option<Numbers>;
+    /// Places of one that could not be read.
+    fn gaps(&self, i: u32) -> u64;
+    /// The row of one, its owner left out if it is not wanted.
+    fn row(&self, i: u32, owner: bool) -> Option<Cow<'_, MapRow>>;
+}
+
+impl Rows for Vec<MapRow> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn numbers(&self, i: u32) -> Option<Numbers> {
+        let row = self.get(usize::try_from(i).ok()?)?;
+        Some(Numbers {
+            addr: row.addr,
+            len: row.len,
+            bytes: row.bytes,
+            waste: row.waste,
+        })
+    }
+
+    fn gaps(&self, i: u32) -> u64 {
+        let row = usize::try_from(i).ok().and_then(|i| self.get(i));
+        row.map_or(0, |row| row.gaps_total)
+    }
+
+    fn row(&self, i: u32, _: bool) -> Option<Cow<'_, MapRow>> {
+        self.get(usize::try_from(i).ok()?).map(Cow::Borrowed)
+    }
+}
+
+/// The maps of a core, most of them kept brief.
+pub(crate) struct BriefRows<'b, 'v, 'a> {
+    pub(crate) reader: &'b MapReader<'v, 'a>,
+    pub(crate) found: &'b Found,
+    pub(crate) paths: &'b Paths<'b, 'b>,
+    pub(crate) judged: Judged,
+}
+
+impl Rows for BriefRows<'_, '_, '_> {
+    fn count(&self) -> usize {
+        let rows = self.judged.rows.len();
+        rows.saturating_add(self.judged.briefs.len())
+    }
+
+    fn numbers(&self, i: u32) -> Option<Numbers> {
+        let i = usize::try_from(i).ok()?;
+        let Some(i) = i.checked_sub(self.judged.rows.len()) else {
+            return self.judged.rows.numbers(u32::try_from(i).ok()?);
+        };
+        let brief = self.judged.briefs.get(i)?;
+        let map = self.found.maps.get(usize::try_from(brief.number).ok()?)?;
+        let m = brief.measures();
+        Some(Numbers {
+            addr: map.addr,
+            len: m.len,
+            bytes: m.bytes,
+            waste: m.waste,
+        })
+    }
+
+    fn gaps(&self, i: u32) -> u64 {
+        self.judged.rows.gaps(i) // those kept brief have none
+    }
+
+    fn row(&self, i: u32, owner: bool) -> Option<Cow<'_, MapRow>> {
+        let i = usize::try_from(i).ok()?;
+        let Some(i) = i.checked_sub(self.judged.rows.len()) else {
+            return self.judged.rows.get(i).map(Cow::Borrowed);
+        };
+        let brief = self.judged.briefs.get(i)?;
+        let map = self.found.maps.get(usize::try_from(brief.number).ok()?)?;
+        let owner = match owner {
+            true => self.paths.owner(map.node),
+            false => String::new(),
+        };
+        brief_row(self.reader, map, brief, owner).map(Cow::Owned)
+    }
+}
+
+/// Some maps of a list, in order.
+#[derive(Clone, Copy)]
+pub struct Selected<'r> {
+    /// All of them.
+    pub rows: &'r dyn Rows,
+    /// The numbers of those selected, in order.
+    pub order: &'r [u32],
+}
+
+impl std::fmt::Debug for Selected<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {} maps", self.order.len(), self.rows.count())
+    }
+}
+
+impl<'r> Selected<'r> {
+    /// The rows, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Cow<'r, MapRow>> {
+        let rows = self.rows;
+        self.order.iter().filter_map(|i| rows.row(*i, true))
+    }
+
+    /// What `each` makes of all rows, without their owners, and `join` of that.
+    pub fn fold<T: Send>(
+        &self,
+        start: impl Fn() -> T + Sync,
+        each: impl Fn(&mut T, &MapRow) + Sync,
+        join: impl Fn(T, T) -> T + Sync,
+    ) -> T {
+        self.order
+            .par_chunks(CHUNK)
+            .map(|some| {
+                let mut out = start();
+                for row in some.iter().filter_map(|i| self.rows.row(*i, false)) {
+                    each(&mut out, &row);
+                }
+                out
+            })
+            .reduce(&start, &join)
+    }
+
+    /// Places of these maps that could not be read.
+    pub fn gaps_total(&self) -> u64 {
+        let count = |i: &u32| self.rows.gaps(*i);
+        self.order.iter().map(count).fold(0, u64::saturating_add)
+    }
+
+    /// Writes what `line` makes of each row, in order.
+    /// # Errors
+    /// Those of the output.
+    pub fn write_lines(
+        &self,
+        out: &mut dyn Write,
+        line: impl Fn(&mut Vec<u8>, &MapRow) -> io::Result<()> + Sync,
+    ) -> io::Result<()> {
+        for some in self.order.chunks(TOGETHER) {
+            let texts: Vec<io::Result<Vec<u8>>> = some
+                .par_chunks(CHUNK)
+                .map(|some| {
+                    let mut text = Vec::new();
+                    for row in some.iter().filter_map(|i| self.rows.row(*i, true)) {
+                        line(&mut text, &row)?;
+                    }
+                    Ok(text)
+                })
+                .collect();
+            for text in texts {
+                out.write_all(&text?)?;
+            }
+        }
+        Ok(())
+    }
+}
