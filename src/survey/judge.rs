@@ -79,7 +79,7 @@ pub(crate) fn rows(
                 let map = usize::try_from(i).ok().and_then(|i| found.maps.get(i));
                 match map.filter(|_| others.is_some()) {
                     // Only now it is known whom else the storage belongs to.
-                    Some(m) => map_row(s, found, hands, m, paths, others.unwrap_or(&none))
+                    Some(m) => map_row(s, found, hands, &m, paths, others.unwrap_or(&none))
                         .map_or(row, |(row, _)| row),
                     None => row,
                 }
@@ -185,7 +185,7 @@ fn explain_rows(
     rows: &mut [MapRow],
     progress: &dyn Progress,
 ) {
-    let by_addr: HashMap<Addr, (u32, &FoundMap)> = (0u32..)
+    let by_addr: HashMap<Addr, (u32, FoundMap)> = (0u32..)
         .zip(&found.maps)
         .map(|(i, m)| (m.addr, (i, m)))
         .collect();
@@ -230,7 +230,7 @@ pub(crate) fn judge_one(
         dead: false,
     };
     let found = Found {
-        maps: vec![map],
+        maps: [map].into_iter().collect(),
         ..Found::default()
     };
     prove_hashes(s, &found, progress);
