@@ -61,7 +61,7 @@ pub const MAX_LOCATION_OPS: u32 = 1024;
 /// Elements of one slice, array or channel buffer that are followed in search of maps.
 pub const MAX_ELEMENTS: u64 = 1 << 32;
 
-/// Places on the way to maps that are kept, however small the core: 48 bytes each.
+/// Places on the way to maps that are kept, however small the core: 24 bytes each.
 pub const MIN_NODES: u64 = 1 << 20;
 
 /// Bytes of the core per place on the way to maps beyond `MIN_NODES`. A place needs a pointer to it

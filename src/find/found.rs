@@ -3,6 +3,8 @@
 
 use crate::base::addr::Addr;
 use crate::base::fault::Fault;
+use crate::find::mapset::Maps;
+use crate::find::nodes::Nodes;
 use crate::maps::image::Half;
 use crate::maps::syncmap::SyncMapImage;
 use crate::types::graph::TypeId;
@@ -267,7 +269,7 @@ impl Sure {
 }
 
 /// A map that was found.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FoundMap {
     /// Address of the header.
     pub addr: Addr,
@@ -303,14 +305,10 @@ pub struct FoundSyncMap {
 /// What the search found.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// The maps, in the order they were found.
-    pub maps: Vec<FoundMap>,
+    /// The maps, in the order they were found, and all places on the way to them.
+    pub maps: Maps,
     /// The sync.Maps.
     pub sync_maps: Vec<FoundSyncMap>,
-    /// All places on the way, for owner paths.
-    pub nodes: Vec<Node>,
-    /// How far each of them is from its root.
-    pub ranks: Vec<Rank>,
     /// Roots other than package variables.
     pub roots: Vec<Root>,
     /// The types that fit a map whose type is ambiguous, the one it is shown as first; by header.
@@ -330,11 +328,15 @@ pub struct Found {
 }
 
 impl Found {
+    /// All places on the way, for owner paths.
+    pub fn nodes(&self) -> &Nodes {
+        &self.maps.nodes
+    }
+
     /// The nodes above one, nearest first, roots left out.
-    pub fn way(&self, node: u32) -> impl Iterator<Item = &Node> {
-        let above = move |n: &&Node| self.nodes.get(usize::try_from(n.parent).ok()?);
-        let first = usize::try_from(node).ok().and_then(|i| self.nodes.get(i));
-        std::iter::successors(first, above)
+    pub fn way(&self, node: u32) -> impl Iterator<Item = Node> {
+        let above = |n: &Node| self.nodes().get(n.parent);
+        std::iter::successors(self.nodes().get(node), above)
             .skip(1)
             .take(MAX_WAY)
             .filter(|n| !matches!(n.via, Via::Variable(_) | Via::Root(_)))
@@ -344,8 +346,8 @@ impl Found {
     /// the word that leads on.
     pub fn variable_of(&self, node: u32) -> Option<(u32, u64)> {
         let (mut at, mut off) = (node, 0);
-        for _ in 0..self.nodes.len() {
-            let n = self.nodes.get(usize::try_from(at).ok()?)?;
+        for _ in 0..self.nodes().len() {
+            let n = self.nodes().get(at)?;
             off = match n.via {
                 Via::Variable(i) => return Some((i, off)),
                 Via::At(off) | Via::Iface(off) => off,

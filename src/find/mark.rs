@@ -207,19 +207,22 @@ fn note(marker: &Marker<'_, '_, '_>, tracer: &mut Tracer<'_, '_, '_>) {
             off,
         })
     };
+    let known: Vec<usize> = marker
+        .swept
+        .iter()
+        .filter_map(|header| tracer.known.get(*header))
+        .collect();
     let found = &mut tracer.found;
-    for i in 0..found.maps.len() {
-        let Some(map) = found.maps.get_mut(i) else {
-            break;
-        };
-        if !marker.swept.contains(&map.addr) {
+    for i in known {
+        let Some(map) = found.maps.get(i) else {
             continue;
-        }
+        };
         let held = marker.held.get(&map.addr);
-        map.reach = match held {
+        let reach = match held {
             Some(_) if !map.dead => Reach::UnknownPath,
             _ => Reach::Garbage,
         };
+        found.maps.change(i, |m| m.reach = reach);
         let from = held.copied().flatten().and_then(|from| match from {
             From::Module(at) => variable(at),
             From::Object(obj, at) => Some(Held::Object {
@@ -228,14 +231,8 @@ fn note(marker: &Marker<'_, '_, '_>, tracer: &mut Tracer<'_, '_, '_>) {
             }),
         });
         // The node above a map that the sweep began with is its root.
-        let parent = usize::try_from(map.node)
-            .ok()
-            .and_then(|n| found.nodes.get(n))
-            .map(|n| n.parent);
-        let root = parent
-            .and_then(|p| usize::try_from(p).ok())
-            .and_then(|p| found.nodes.get(p))
-            .map(|n| n.via);
+        let parent = found.nodes().get(map.node).map(|n| n.parent);
+        let root = parent.and_then(|p| found.nodes().get(p)).map(|n| n.via);
         if let Some(Via::Root(r)) = root
             && let Some(Root::Swept { map: begun, held }) =
                 usize::try_from(r).ok().and_then(|r| found.roots.get_mut(r))

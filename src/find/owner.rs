@@ -28,8 +28,5 @@ pub fn find_owner(
     let mut tracer = Tracer::new(grounds.reader, grounds.modules, progress);
     tracer.limit(MAX_OWNER_NODES);
     StackRoots::follow(grounds, &mut tracer, Some(goroutine?), progress);
-    tracer
-        .known_maps
-        .contains_key(&header)
-        .then(|| tracer.finish())
+    tracer.known.has(header).then(|| tracer.finish())
 }

@@ -56,7 +56,7 @@ enum Shape {
 impl Paths<'_, '_> {
     /// The owner path of a node: the shortest way from a root. Empty for a map that nothing leads to.
     pub fn owner(&self, node: u32) -> String {
-        let lost = self.node(node).is_some_and(|n| self.is_lost(n));
+        let lost = self.node(node).is_some_and(|n| self.is_lost(&n));
         if lost { String::new() } else { self.way(node) }
     }
 
@@ -108,22 +108,19 @@ impl Paths<'_, '_> {
         let mut out = Vec::new();
         let mut at = node;
         while let Some(node) = self.node(at).filter(|_| out.len() < n) {
-            out.push(*node);
+            out.push(node);
             at = node.parent;
         }
         out.reverse();
         out
     }
 
-    pub(super) fn node(&self, i: u32) -> Option<&Node> {
-        self.found.nodes.get(usize::try_from(i).ok()?)
+    pub(super) fn node(&self, i: u32) -> Option<Node> {
+        self.found.nodes().get(i)
     }
 
     fn rank(&self, i: u32) -> Rank {
-        let rank = usize::try_from(i)
-            .ok()
-            .and_then(|i| self.found.ranks.get(i));
-        rank.copied().unwrap_or_default()
+        self.found.nodes().rank(i).unwrap_or_default()
     }
 
     /// Nodes above a node.

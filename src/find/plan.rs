@@ -61,10 +61,26 @@ pub(crate) struct Plan {
     pub(crate) leaves: Vec<Leaf>,
 }
 
+/// A type as the search looks at it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Outline {
+    /// The type, aliases followed.
+    pub(crate) ty: TypeId,
+    /// Bytes of a value.
+    pub(crate) size: u64,
+    /// Whether values are maps: their elements are not what a plan leads to, but what lies in the map.
+    pub(crate) is_map: bool,
+    pub(crate) plan: Rc<Plan>,
+}
+
 /// Plans of all types, made when first asked for.
 pub(crate) struct Plans<'g, 'l> {
     graph: &'g TypeGraph<'l>,
+    /// By the number of a type, aliases not followed.
+    outlines: RefCell<Vec<Option<Rc<Outline>>>>,
     plans: RefCell<HashMap<TypeId, Rc<Plan>>>,
+    /// The answers that were given, by the number of a type, aliases not followed.
+    answers: RefCell<Vec<Option<bool>>>,
     leads: RefCell<HashMap<TypeId, bool>>,
     atomic_elems: RefCell<HashMap<TypeId, Option<TypeId>>>,
     /// `sync.poolLocal`, if the program has pools.
@@ -87,10 +103,28 @@ impl<'g, 'l> Plans<'g, 'l> {
         Plans {
             graph,
             shard,
+            outlines: RefCell::default(),
+            answers: RefCell::default(),
             plans: RefCell::default(),
             leads: RefCell::default(),
             atomic_elems: RefCell::default(),
         }
+    }
+
+    /// A type with its plan.
+    pub(crate) fn outline(&self, ty: TypeId) -> Rc<Outline> {
+        if let Some(Some(known)) = at(&self.outlines.borrow(), ty) {
+            return known.clone();
+        }
+        let t = self.graph.get(ty);
+        let outline = Rc::new(Outline {
+            ty: self.graph.strip(ty),
+            size: t.size,
+            is_map: matches!(t.kind, Kind::Map { .. }),
+            plan: self.plan(ty),
+        });
+        keep(&mut self.outlines.borrow_mut(), ty, Some(outline.clone()));
+        outline
     }
 
     /// The plan of a type.
@@ -182,6 +216,15 @@ impl<'g, 'l> Plans<'g, 'l> {
     /// Whether a value of this type can lead to a map. Types refer to each other in circles, so the
     /// whole of what is reachable is looked at before the answer is no.
     pub(crate) fn leads(&self, ty: TypeId) -> bool {
+        if let Some(Some(known)) = at(&self.answers.borrow(), ty) {
+            return *known;
+        }
+        let answer = self.look_ahead(ty);
+        keep(&mut self.answers.borrow_mut(), ty, Some(answer));
+        answer
+    }
+
+    fn look_ahead(&self, ty: TypeId) -> bool {
         let ty = self.graph.strip(ty);
         if let Some(known) = self.leads.borrow().get(&ty) {
             return *known;
@@ -253,6 +296,28 @@ impl<'g, 'l> Plans<'g, 'l> {
             .borrow_mut()
             .entry(ty)
             .or_insert_with(|| atomic_pointer_elem(self.graph, ty))
+    }
+}
+
+/// Types with larger numbers are looked up in the slow way.
+const MAX_DENSE: usize = 1 << 22;
+
+/// What is kept of a type.
+fn at<T>(list: &[T], ty: TypeId) -> Option<&T> {
+    list.get(usize::try_from(ty.0).ok()?)
+}
+
+/// Keeps something of a type.
+fn keep<T: Clone + Default>(list: &mut Vec<T>, ty: TypeId, what: T) {
+    let i = usize::try_from(ty.0).unwrap_or(usize::MAX);
+    if i >= MAX_DENSE {
+        return;
+    }
+    if list.len() <= i {
+        list.resize(i.saturating_add(1), T::default());
+    }
+    if let Some(place) = list.get_mut(i) {
+        *place = what;
     }
 }
 

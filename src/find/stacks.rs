@@ -321,9 +321,11 @@ impl<'v> Scan<'_, '_, '_, 'v, '_> {
 
     /// Whether this is a map that was found before; notes that it was found this way as well.
     fn is_known(&mut self, header: Addr, way: Ways) -> bool {
-        let known = self.tracer.known_maps.get(&header).copied();
-        let map = known.and_then(|i| self.tracer.found.maps.get_mut(i));
-        map.map(|m| m.ways.add(way)).is_some()
+        let known = self.tracer.known.get(header);
+        if let Some(i) = known {
+            self.tracer.found.maps.add_way(i, way);
+        }
+        known.is_some()
     }
 
     /// Keeps a value that may be the address of an object; what it may be the address of.

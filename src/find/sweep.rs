@@ -16,10 +16,13 @@ use crate::find::guess::Guesser;
 use crate::find::guess::is_shape;
 use crate::find::headers::Header;
 use crate::find::headers::read_header;
+use crate::find::mapset::Maps;
 use crate::find::search::Grounds;
 use crate::find::stacks::Holder;
 use crate::find::stacks::StackRoots;
 use crate::find::trace::Tracer;
+use crate::maps::layout::Family;
+use crate::maps::reader::MapReader;
 use crate::runtime::spans::Object;
 use crate::types::graph::TypeId;
 use rayon::prelude::IntoParallelIterator;
@@ -50,7 +53,7 @@ pub(crate) fn sweep<'t, 'v, 'a>(
     let mut sweep = Sweep {
         grounds,
         guesser: Guesser::new(grounds),
-        often: Frequency::of(tracer),
+        often: Frequency::of(&tracer.found.maps),
         tracer,
     };
     sweep.retype_shapes();
@@ -70,11 +73,20 @@ impl Sweep<'_, '_, '_, '_> {
     /// Maps that generic code leads to have the shape of a type for a type: their storage tells the type.
     fn retype_shapes(&mut self) {
         let graph = self.grounds.reader.program.graph;
+        let mut shapes: HashMap<TypeId, bool> = HashMap::new();
+        let mut last = None;
         for i in 0..self.tracer.found.maps.len() {
-            let Some(map) = self.tracer.found.maps.get(i).copied() else {
+            let Some(map) = self.tracer.found.maps.get(i) else {
                 break;
             };
-            if !is_shape(&graph.declared(map.ty).name) {
+            let is_shape = match last {
+                Some((ty, known)) if ty == map.ty => known,
+                _ => *shapes
+                    .entry(map.ty)
+                    .or_insert_with(|| is_shape(&graph.declared(map.ty).name)),
+            };
+            last = Some((map.ty, is_shape));
+            if !is_shape {
                 continue;
             }
             let guess = read_header(&self.grounds.reader, map.addr)
@@ -93,7 +105,7 @@ impl Sweep<'_, '_, '_, '_> {
     fn on_stacks(&mut self, stacks: &StackRoots) {
         self.tracer.by(Ways::STACK);
         for h in &stacks.headers {
-            if self.tracer.known_maps.contains_key(&h.header) {
+            if self.tracer.known.has(h.header) {
                 continue;
             }
             let guess = read_header(&self.grounds.reader, h.header).and_then(|read| {
@@ -113,10 +125,8 @@ impl Sweep<'_, '_, '_, '_> {
         order.sort_by_key(|h| h.ty.is_none());
         for h in order {
             self.tracer.by(h.way);
-            if let Some(known) = self.tracer.known_maps.get(&h.header).copied() {
-                if let Some(map) = self.tracer.found.maps.get_mut(known) {
-                    map.ways.add(h.way);
-                }
+            if let Some(known) = self.tracer.known.get(h.header) {
+                self.tracer.found.maps.add_way(known, h.way);
                 continue;
             }
             let Some(read) = read_header(&self.grounds.reader, h.header) else {
@@ -146,12 +156,12 @@ impl Sweep<'_, '_, '_, '_> {
         if swept.is_empty() {
             return HashSet::new();
         }
-        let taken = storage_of_known(self.grounds, self.tracer);
         let mut claims: HashMap<Addr, u32> = HashMap::new();
         for addr in swept.iter().flat_map(|s| &s.storage) {
             let n = claims.entry(*addr).or_default();
             *n = n.saturating_add(1);
         }
+        let taken = taken_by_known(self.grounds, &self.tracer.found.maps, &claims);
         // Of two that claim the same storage one is left over from before, or a copy that is just being made.
         swept.retain(|s| {
             s.storage
@@ -165,7 +175,7 @@ impl Sweep<'_, '_, '_, '_> {
         });
         let mut out = HashSet::new();
         for s in swept {
-            if self.tracer.known_maps.contains_key(&s.header) {
+            if self.tracer.known.has(s.header) {
                 continue;
             }
             let before = self.tracer.found.maps.len();
@@ -174,8 +184,9 @@ impl Sweep<'_, '_, '_, '_> {
                 held: None,
             };
             self.add(s.header, root, s.guess, s.dead);
-            let new = self.tracer.found.maps.get(before..).unwrap_or_default();
-            out.extend(new.iter().map(|m| m.addr));
+            let maps = &self.tracer.found.maps;
+            let new = (before..maps.len()).filter_map(|i| maps.get(i));
+            out.extend(new.map(|m| m.addr));
         }
         out
     }
@@ -195,10 +206,13 @@ impl Sweep<'_, '_, '_, '_> {
         };
         let idx = self.tracer.push_root(root, ty, Addr::NIL, 0);
         self.tracer.found_map(idx, ty, header, Via::At(0));
-        let added = self.tracer.found.maps.last_mut();
-        if let Some(map) = added.filter(|m| m.addr == header) {
-            map.sure = sure;
-            map.dead = dead;
+        let last = self.tracer.found.maps.len().saturating_sub(1);
+        let added = self.tracer.found.maps.get(last);
+        if added.is_some_and(|m| m.addr == header) {
+            self.tracer.found.maps.change(last, |m| m.sure = sure);
+            if dead {
+                self.tracer.give_up(last);
+            }
         }
         self.note_alternatives(header, types);
         self.follow(sure != Sure::Typed);
@@ -209,7 +223,7 @@ impl Sweep<'_, '_, '_, '_> {
         self.tracer.doubtful = doubtful;
         self.tracer.drain();
         while let Some(led) = self.tracer.pending.pop() {
-            let known = self.tracer.known_maps.contains_key(&led.header);
+            let known = self.tracer.known.has(led.header);
             let guess = if known {
                 None
             } else {
@@ -219,9 +233,8 @@ impl Sweep<'_, '_, '_, '_> {
             self.tracer.doubtful = false;
             if let Some((ty, sure, types)) = chosen {
                 self.tracer.found_map(led.parent, ty, led.header, led.via);
-                if let Some(map) = self.tracer.found.maps.last_mut() {
-                    map.sure = sure;
-                }
+                let last = self.tracer.found.maps.len().saturating_sub(1);
+                self.tracer.found.maps.change(last, |m| m.sure = sure);
                 self.note_alternatives(led.header, types);
             } else if known {
                 self.tracer
@@ -240,6 +253,9 @@ impl Sweep<'_, '_, '_, '_> {
     }
 }
 
+/// Types with larger numbers are counted one by one.
+const MAX_COUNTED: usize = 1 << 22;
+
 /// For headers that lie on no stack.
 const NO_STACK: AddrRange = AddrRange {
     start: Addr::NIL,
@@ -256,7 +272,7 @@ fn look(
     let shape = HeaderShape::of(grounds);
     let reader = &grounds.reader;
     let spans = reader.heap.spans();
-    let known: HashSet<Addr> = tracer.known_maps.keys().copied().collect();
+    let known = &tracer.known;
     let wanted: Vec<usize> = spans
         .list()
         .iter()
@@ -271,8 +287,7 @@ fn look(
         .map(|i| {
             let mut out = Vec::new();
             let mut one = |obj: Object, dead: bool| {
-                if !known.contains(&obj.start) && reader.heap.pointer_mask(&obj) == Some(shape.mask)
-                {
+                if !known.has_object(&obj) && reader.heap.pointer_mask(&obj) == Some(shape.mask) {
                     out.extend(read_header(reader, obj.start).map(|h| (obj.start, h, dead)));
                 }
             };
@@ -296,21 +311,66 @@ fn look(
         .collect()
 }
 
-/// The storage that maps with a known way to them refer to.
-fn storage_of_known(grounds: &Grounds<'_, '_, '_>, tracer: &Tracer<'_, '_, '_>) -> HashSet<Addr> {
+/// Of the storage that is claimed, what maps with a known way to them refer to.
+fn taken_by_known(
+    grounds: &Grounds<'_, '_, '_>,
+    maps: &Maps,
+    claims: &HashMap<Addr, u32>,
+) -> HashSet<Addr> {
     let reader = &grounds.reader;
-    tracer
-        .found
-        .maps
-        .par_iter()
+    let small = SmallMaps::of(reader);
+    (0..maps.len())
+        .into_par_iter()
+        .filter_map(|i| maps.get(i))
         .flat_map_iter(|m| {
+            if small.has_other_group(reader, m.addr, claims) {
+                return Vec::new();
+            }
             let classic = reader.hmap(m.addr).map(|h| vec![h.buckets, h.oldbuckets]);
             let header = || Some(read_header(reader, m.addr)?.storage);
             let swiss = || header().map(|s| s.iter().map(|a| a.addr).collect());
             classic.or_else(swiss).unwrap_or_default()
         })
-        .filter(|a| !a.is_nil())
+        .filter(|a| claims.contains_key(a))
         .collect()
+}
+
+/// Tells of a Swiss map with one group, by two fields, that the group is none of those asked for: most maps of a
+/// process are such, and need no closer look.
+struct SmallMaps {
+    /// Where `dirPtr` and `dirLen` stand in the header, and its bytes.
+    fields: Option<(usize, usize, u64)>,
+}
+
+impl SmallMaps {
+    fn of(reader: &MapReader<'_, '_>) -> SmallMaps {
+        let fields = match &reader.layouts.family {
+            Family::Swiss { map, .. } => {
+                map.off("dirPtr")
+                    .zip(map.off("dirLen"))
+                    .and_then(|(pointer, len)| {
+                        let (pointer, len) = (pointer.try_into().ok()?, len.try_into().ok()?);
+                        Some((pointer, len, map.size))
+                    })
+            }
+            Family::Classic { .. } => None,
+        };
+        SmallMaps { fields }
+    }
+
+    fn has_other_group(
+        &self,
+        reader: &MapReader<'_, '_>,
+        header: Addr,
+        claims: &HashMap<Addr, u32>,
+    ) -> bool {
+        let mem = reader.program.mem;
+        let fields = self.fields.and_then(|(pointer, len, size)| {
+            let bytes = mem.slice(header, size).ok()?;
+            Some((mem.abi.uptr(bytes, pointer)?, mem.abi.int(bytes, len)?))
+        });
+        fields.is_some_and(|(group, len)| len == 0 && !claims.contains_key(&Addr(group)))
+    }
 }
 
 /// How many maps of each type were found with a type of their own: of several that fit, the most
@@ -320,12 +380,22 @@ struct Frequency {
 }
 
 impl Frequency {
-    fn of(tracer: &Tracer<'_, '_, '_>) -> Frequency {
+    fn of(maps: &Maps) -> Frequency {
         let mut seen: HashMap<TypeId, u64> = HashMap::new();
-        for m in &tracer.found.maps {
-            let n = seen.entry(m.ty).or_default();
+        let mut dense: Vec<u64> = Vec::new();
+        for m in maps {
+            let i = usize::try_from(m.ty.0).unwrap_or(usize::MAX);
+            if i < MAX_COUNTED && dense.len() <= i {
+                dense.resize(i.saturating_add(1), 0);
+            }
+            let n = match dense.get_mut(i) {
+                Some(n) => n,
+                None => seen.entry(m.ty).or_default(),
+            };
             *n = n.saturating_add(1);
         }
+        let counted = (0u32..).map(TypeId).zip(dense);
+        seen.extend(counted.filter(|(_, n)| *n > 0));
         Frequency { seen }
     }
 

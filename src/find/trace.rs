@@ -13,17 +13,18 @@ use crate::base::limits::MIN_NODES;
 use crate::base::progress::Progress;
 use crate::dwarf::index::Variable;
 use crate::find::closure::Closures;
+use crate::find::entries::MapPlans;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
 use crate::find::found::FoundSyncMap;
 use crate::find::found::Node;
-use crate::find::found::Rank;
 use crate::find::found::Reach;
 use crate::find::found::Root;
 use crate::find::found::Sure;
 use crate::find::found::Via;
 use crate::find::found::Ways;
-use crate::find::path::HEAD;
+use crate::find::known::Known;
+use crate::find::nodes::Role;
 use crate::find::plan::Leaf;
 use crate::find::plan::LeafKind;
 use crate::find::plan::Plan;
@@ -31,20 +32,15 @@ use crate::find::plan::Plans;
 use crate::find::sudogs::Sudogs;
 use crate::find::visited::Covered;
 use crate::find::visited::Visited;
-use crate::maps::image::Body;
 use crate::maps::image::Half;
-use crate::maps::image::MapImage;
-use crate::maps::image::Shape;
 use crate::maps::reader::MapReader;
 use crate::maps::syncmap::read_sync_map;
 use crate::runtime::claims::Bound;
 use crate::runtime::claims::HCHAN;
 use crate::runtime::modules::Modules;
-use crate::types::graph::Kind;
 use crate::types::graph::TypeGraph;
 use crate::types::graph::TypeId;
 use std::collections::HashMap;
-use std::rc::Rc;
 
 /// Slices with fewer elements are looked at again when met again: their words are marked anyway.
 const COVER_FROM: u64 = 16;
@@ -62,8 +58,9 @@ const SHARD: &str = "sync.poolLocal";
 /// Searches.
 pub(crate) struct Tracer<'t, 'v, 'a> {
     pub(crate) reader: MapReader<'v, 'a>,
-    graph: &'v TypeGraph<'v>,
+    pub(crate) graph: &'v TypeGraph<'v>,
     pub(crate) plans: Plans<'v, 'v>,
+    pub(crate) map_plans: MapPlans,
     closures: Closures<'t, 'v, 'a>,
     hchan: Option<Bound>,
     sudogs: Sudogs,
@@ -71,11 +68,11 @@ pub(crate) struct Tracer<'t, 'v, 'a> {
     visited: Visited,
     covered: HashMap<(TypeId, u64), Covered>,
     /// By header, the map's position in `found.maps`.
-    pub(crate) known_maps: HashMap<Addr, usize>,
+    pub(crate) known: Known<'v, 'a>,
     known_sync_maps: HashMap<Addr, usize>,
     max_nodes: u64,
     /// The next node to be looked at.
-    next: usize,
+    next: u32,
     /// How what is found now is found.
     way: Ways,
     /// What is followed now has a type that was guessed: maps it leads to wait in `pending`.
@@ -100,19 +97,20 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
         progress: &'t dyn Progress,
     ) -> Tracer<'t, 'v, 'a> {
         let graph = reader.program.graph;
+        let dumped = reader.program.mem.coverage().dumped;
         Tracer {
             closures: Closures::new(reader.program, modules),
             hchan: HCHAN.bind(&reader.program),
             sudogs: Sudogs::bind(&reader.program),
             plans: Plans::new(graph, reader.program.type_named(SHARD)),
-            max_nodes: (reader.program.mem.coverage().dumped / BYTES_PER_NODE)
-                .saturating_add(MIN_NODES),
+            map_plans: MapPlans::default(),
+            max_nodes: (dumped / BYTES_PER_NODE).saturating_add(MIN_NODES),
+            known: Known::new(reader.heap.spans(), dumped),
+            visited: Visited::new(reader.program.mem.abi.word()),
             reader,
             graph,
             progress,
-            visited: Visited::default(),
             covered: HashMap::new(),
-            known_maps: HashMap::new(),
             known_sync_maps: HashMap::new(),
             next: 0,
             way: Ways::VARIABLE,
@@ -149,7 +147,7 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
     pub(crate) fn push_root(&mut self, root: Root, ty: TypeId, addr: Addr, count: u64) -> u32 {
         let via = Via::Root(u32::try_from(self.found.roots.len()).unwrap_or(u32::MAX));
         self.found.roots.push(root);
-        let node = u32::try_from(self.found.nodes.len()).unwrap_or(u32::MAX);
+        let node = self.next_node();
         self.push(Node {
             parent: u32::MAX,
             ty,
@@ -160,15 +158,28 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
         node
     }
 
+    /// The number that the next node will have.
+    fn next_node(&self) -> u32 {
+        u32::try_from(self.found.nodes().len()).unwrap_or(u32::MAX)
+    }
+
     /// Follows what lies at a place that was found; ends when nothing new comes up.
     pub(crate) fn drain(&mut self) {
-        while let Some(node) = self.found.nodes.get(self.next).copied() {
-            self.expand(u32::try_from(self.next).unwrap_or(u32::MAX), node);
-            self.next = self.next.saturating_add(1);
+        while self.step() {
             if self.next.is_multiple_of(4096) {
                 self.progress.at(self.found.maps.len() as u64);
             }
         }
+    }
+
+    /// Looks at the next node; false when there is none.
+    fn step(&mut self) -> bool {
+        let Some(node) = self.found.nodes().get(self.next) else {
+            return false;
+        };
+        self.expand(self.next, node);
+        self.next = self.next.saturating_add(1);
+        true
     }
 
     /// Looks at no more than so many places.
@@ -178,12 +189,10 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
 
     /// The same as `drain`, but it ends when the map at `header` is met; whether it was.
     pub(crate) fn drain_until(&mut self, header: Addr) -> bool {
-        while !self.known_maps.contains_key(&header) {
-            let Some(node) = self.found.nodes.get(self.next).copied() else {
+        while !self.known.has(header) {
+            if !self.step() {
                 return false;
-            };
-            self.expand(u32::try_from(self.next).unwrap_or(u32::MAX), node);
-            self.next = self.next.saturating_add(1);
+            }
         }
         true
     }
@@ -194,21 +203,25 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
         self.found
     }
 
-    fn push(&mut self, node: Node) {
-        if (self.found.nodes.len() as u64) >= self.max_nodes {
+    pub(crate) fn push(&mut self, node: Node) {
+        self.push_as(node, Role::Values);
+    }
+
+    fn push_as(&mut self, node: Node, role: Role) {
+        if (self.found.nodes().len() as u64) >= self.max_nodes {
             self.found.cut_short = true;
             return;
         }
-        let own = u32::try_from(self.found.nodes.len()).unwrap_or(u32::MAX);
-        let above = usize::try_from(node.parent)
-            .ok()
-            .and_then(|p| self.found.ranks.get(p).copied());
-        let depth = above.map_or(0, |a| a.depth.saturating_add(1));
-        let head = above
-            .filter(|_| usize::try_from(depth).is_ok_and(|d| d >= HEAD))
-            .map_or(own, |a| a.head);
-        self.found.ranks.push(Rank { depth, head });
-        self.found.nodes.push(node);
+        self.found.maps.nodes.push_as(node, role);
+    }
+
+    /// The role of a node that a map's header of this type is: `Header`, if it is a map's type.
+    fn role_of(&self, ty: TypeId, dead: bool) -> Role {
+        match (self.plans.outline(ty).is_map, dead) {
+            (false, _) => Role::Values,
+            (true, false) => Role::Header,
+            (true, true) => Role::DeadHeader,
+        }
     }
 
     pub(crate) fn gap(&mut self, fault: Fault) {
@@ -224,25 +237,18 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
 
     /// Looks at the elements of a node.
     fn expand(&mut self, idx: u32, node: Node) {
-        if let Kind::Map { .. } = self.graph.get(node.ty).kind
-            && let Some(map) = self
-                .known_maps
-                .get(&node.addr)
-                .and_then(|i| self.found.maps.get(*i))
-            && map.node == idx
-        {
-            if !map.dead {
-                self.expand_map(idx, node);
-            }
-            return;
+        match self.found.nodes().role(idx) {
+            Role::Header => return self.expand_map(idx, node),
+            Role::DeadHeader => return,
+            Role::Values => {}
         }
-        let plan = self.plans.plan(node.ty);
-        let stride = self.graph.get(node.ty).size;
+        let outline = self.plans.outline(node.ty);
+        let (plan, stride) = (&*outline.plan, outline.size);
         if plan.leaves.is_empty() || stride == 0 {
             return;
         }
         if node.count < COVER_FROM {
-            self.expand_elements(idx, &node, &plan, stride, (0, node.count));
+            self.expand_elements(idx, &node, plan, stride, (0, node.count));
             return;
         }
         let phase = node.addr.0.checked_rem(stride).unwrap_or(0);
@@ -252,7 +258,7 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
             .saturating_add(node.count.saturating_mul(stride));
         let fresh = self
             .covered
-            .entry((self.graph.strip(node.ty), phase))
+            .entry((outline.ty, phase))
             .or_default()
             .add(node.addr.0, end);
         for (from, to) in fresh {
@@ -261,7 +267,7 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
                     .checked_div(stride)
                     .unwrap_or(0)
             };
-            self.expand_elements(idx, &node, &plan, stride, (at(from), at(to)));
+            self.expand_elements(idx, &node, plan, stride, (at(from), at(to)));
         }
     }
 
@@ -269,12 +275,24 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
         &mut self,
         idx: u32,
         node: &Node,
-        plan: &Rc<Plan>,
+        plan: &Plan,
         stride: u64,
         (from, to): (u64, u64),
     ) {
-        // Element by element as far as they lie in one piece; the bytes are borrowed, not copied.
         let mem = self.reader.program.mem;
+        let first = node.addr.element(from, stride);
+        let size = to.saturating_sub(from).checked_mul(stride);
+        if let (Some(first), Some(size), Ok(step)) = (first, size, usize::try_from(stride))
+            && let Ok(all) = mem.slice(first, size)
+        {
+            // All elements lie in one piece, as nearly always.
+            for (i, bytes) in (from..to).zip(all.chunks_exact(step)) {
+                let base = i.saturating_mul(stride);
+                let at = Addr(node.addr.0.saturating_add(base));
+                self.follow_leaves(idx, plan, at, base, bytes);
+            }
+            return;
+        }
         for i in from..to {
             let Some(at) = node.addr.element(i, stride) else {
                 return;
@@ -479,10 +497,8 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
         if header.is_nil() {
             return;
         }
-        if let Some(known) = self.known_maps.get(&header) {
-            if let Some(map) = self.found.maps.get_mut(*known) {
-                map.ways.add(self.way);
-            }
+        if let Some(known) = self.known.get(header) {
+            self.found.maps.add_way(known, self.way);
             return;
         }
         if self.doubtful {
@@ -494,15 +510,16 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
             });
             return;
         }
-        let node = u32::try_from(self.found.nodes.len()).unwrap_or(u32::MAX);
-        self.known_maps.insert(header, self.found.maps.len());
-        self.push(Node {
+        let node = self.next_node();
+        self.known.insert(header, self.found.maps.len());
+        let place = Node {
             parent,
             ty,
             addr: header,
             count: 1,
             via,
-        });
+        };
+        self.push_as(place, self.role_of(ty, false));
         self.found.maps.push(FoundMap {
             addr: header,
             ty,
@@ -516,16 +533,26 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
 
     /// Gives a map that was found another type, and follows it once more.
     pub(crate) fn retype(&mut self, map: usize, ty: TypeId, sure: Sure) {
-        let node = u32::try_from(self.found.nodes.len()).unwrap_or(u32::MAX);
-        let Some(m) = self.found.maps.get_mut(map) else {
+        let node = self.next_node();
+        let Some(m) = self.found.maps.get(map) else {
             return;
         };
-        let old = usize::try_from(m.node)
-            .ok()
-            .and_then(|i| self.found.nodes.get(i).copied());
-        let Some(old) = old else { return };
-        (m.ty, m.sure, m.node, self.way) = (ty, sure, node, m.ways.first());
-        self.push(Node { ty, ..old });
+        let Some(old) = self.found.nodes().get(m.node) else {
+            return;
+        };
+        self.way = m.ways.first();
+        self.push_as(Node { ty, ..old }, self.role_of(ty, m.dead));
+        let change = |m: &mut FoundMap| (m.ty, m.sure, m.node) = (ty, sure, node);
+        self.found.maps.change(map, change);
+    }
+
+    /// Notes that the collector has given a map up: it is not followed.
+    pub(crate) fn give_up(&mut self, map: usize) {
+        if let Some(m) = self.found.maps.get(map) {
+            let role = self.role_of(m.ty, true);
+            self.found.maps.nodes.set_role(m.node, role);
+            self.found.maps.change(map, |m| m.dead = true);
+        }
     }
 
     fn found_sync_map(&mut self, parent: u32, ty: TypeId, at: Addr, off: u64) {
@@ -538,7 +565,7 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
             }
             return;
         }
-        let node = u32::try_from(self.found.nodes.len()).unwrap_or(u32::MAX);
+        let node = self.next_node();
         self.known_sync_maps.insert(at, self.found.sync_maps.len());
         // The node stands for the path only: what it leads to is pushed here.
         self.push(Node {
@@ -578,117 +605,5 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
             ways: self.way,
             reach: Reach::Reachable,
         });
-    }
-
-    /// Follows the entries of a map, if its keys or elems lead anywhere.
-    fn expand_map(&mut self, idx: u32, node: Node) {
-        let Some(slots) = self.reader.slots(node.ty) else {
-            return;
-        };
-        let halves = [
-            (Half::Key, slots.key, slots.indirect_key),
-            (Half::Elem, slots.elem, slots.indirect_elem),
-        ];
-        let plans: Vec<_> = halves
-            .iter()
-            .filter(|(_, ty, _)| self.plans.leads(*ty))
-            .map(|(half, ty, indirect)| (*half, *ty, *indirect, self.plans.plan(*ty)))
-            .collect();
-        if plans.is_empty() {
-            return;
-        }
-        let image = self.reader.read(node.addr, slots.clone());
-        for gap in &image.gaps.list {
-            self.gap(gap.fault);
-        }
-        if !storage_is_sound(&image) {
-            return; // what lies there is not this map's, so it leads nowhere
-        }
-        let mem = self.reader.program.mem;
-        let abi = mem.abi;
-        image.for_each_entry(|e| {
-            let i = u64::from(e.idx);
-            let (Some(key), Some(elem)) = (
-                e.record_addr.checked_add(slots.key_off(i)),
-                e.record_addr.checked_add(slots.elem_off(i)),
-            ) else {
-                return;
-            };
-            let pointee = |at: &[u8]| Addr(abi.uptr(at, 0).unwrap_or(0));
-            let key_at = if slots.indirect_key {
-                pointee(e.key)
-            } else {
-                key
-            };
-            for (half, ty, indirect, plan) in &plans {
-                let stored = if *half == Half::Key { e.key } else { e.elem };
-                let at = match (indirect, half) {
-                    (true, _) => pointee(stored),
-                    (false, Half::Key) => key,
-                    (false, Half::Elem) => elem,
-                };
-                let via = Via::Entry {
-                    half: *half,
-                    key: key_at,
-                };
-                if *indirect
-                    && self
-                        .reader
-                        .heap
-                        .home(at)
-                        .holds(at, self.graph.get(*ty).size)
-                        == Some(false)
-                {
-                    continue; // a damaged pointer: what it leads to is not this map's
-                }
-                // A half that is one word holding a map needs no node of its own.
-                if let [
-                    Leaf {
-                        off: 0,
-                        what: LeafKind::Map(ty),
-                    },
-                ] = plan.leaves.as_slice()
-                    && !indirect
-                    && matches!(self.graph.get(*ty).kind, Kind::Map { .. })
-                    && stored.len() == usize::from(abi.ptr_size)
-                {
-                    self.found_map(idx, *ty, pointee(stored), via);
-                    continue;
-                }
-                self.push(Node {
-                    parent: idx,
-                    ty: *ty,
-                    addr: at,
-                    count: 1,
-                    via,
-                });
-            }
-        });
-    }
-}
-
-/// Whether the allocator's books agree that the map's storage is where the header says. A damaged
-/// storage pointer must not make maps of whatever bytes it points to.
-fn storage_is_sound(image: &MapImage<'_>) -> bool {
-    let is_sound = |home: Home, addr: Addr, size: u64| home.holds(addr, size) != Some(false);
-    match &image.body {
-        Body::Classic(c) => [&c.new, &c.old].into_iter().flatten().all(|a| {
-            is_sound(
-                a.main.home,
-                a.main.addr,
-                a.main.claimed.saturating_mul(a.main.stride),
-            )
-        }),
-        Body::Swiss(s) => match &s.shape {
-            Shape::Small(g) => is_sound(g.home, g.addr, g.stride),
-            Shape::Tables(d) => d.tables.iter().all(|t| {
-                t.groups
-                    .as_ref()
-                    .is_some_and(|g| is_sound(g.home, g.addr, g.claimed.saturating_mul(g.stride)))
-            }),
-            Shape::Empty => true,
-            Shape::Nonsense => false,
-        },
-        Body::Unreadable => false,
     }
 }

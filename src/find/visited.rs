@@ -4,36 +4,89 @@
 use crate::base::addr::Addr;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::collections::HashSet;
 
-/// log2 of the bytes of memory one chunk stands for.
-const CHUNK_SHIFT: u32 = 20;
-/// Words of bits in a chunk: one bit per 4 bytes of memory, the smallest pointer.
-const CHUNK_WORDS: usize = 1 << (CHUNK_SHIFT - 2 - 6);
+/// log2 of the bytes of memory one chunk of bits stands for.
+const CHUNK_SHIFT: u32 = 16;
+/// Words of bits in a chunk, where a word of memory has 8 bytes; where it has 4, a chunk stands for half as much.
+const CHUNK_WORDS: usize = 1 << (CHUNK_SHIFT - 3 - 6);
+/// Chunks of a region, of which a table is kept.
+const REGION: usize = 1 << 10;
+/// Regions that are found without hashing, by the low bits of their number.
+const RECENT: usize = 1 << 6;
+/// In a region: no chunk yet.
+const NONE: u32 = u32::MAX;
 
-/// A set of words of memory.
-#[derive(Default)]
+/// A set of words of memory. An address that is no multiple of the word size is a word of its own.
 pub(crate) struct Visited {
-    chunks: HashMap<u64, Box<[u64; CHUNK_WORDS]>>,
+    /// log2 of the bytes of a word.
+    shift: u32,
+    /// By number of the region: its position in `tables`.
+    regions: HashMap<u64, usize>,
+    /// The region last met with these low bits, and its position.
+    recent: [(u64, usize); RECENT],
+    tables: Vec<Box<[u32; REGION]>>,
+    chunks: Vec<Box<[u64; CHUNK_WORDS]>>,
+    /// The halves of words that no sound pointer leads to, by multiples of 4 bytes.
+    odd: HashSet<u64>,
 }
 
 impl Visited {
+    /// None yet. `word`: bytes of a word, 4 or 8.
+    pub(crate) fn new(word: u64) -> Visited {
+        Visited {
+            shift: word.trailing_zeros().clamp(2, 3),
+            regions: HashMap::new(),
+            recent: [(u64::MAX, 0); RECENT],
+            tables: Vec::new(),
+            chunks: Vec::new(),
+            odd: HashSet::new(),
+        }
+    }
+
     /// Marks the word at `addr`; whether it was not marked before.
     pub(crate) fn first(&mut self, addr: Addr) -> bool {
-        let chunk = self
-            .chunks
-            .entry(addr.0 >> CHUNK_SHIFT)
-            .or_insert_with(|| Box::new([0; CHUNK_WORDS]));
-        let bit = (addr.0 >> 2) & ((1 << (CHUNK_SHIFT - 2)) - 1);
-        let Some(word) = usize::try_from(bit >> 6)
-            .ok()
-            .and_then(|i| chunk.get_mut(i))
-        else {
-            return false;
-        };
+        let quarter = addr.0 >> 2;
+        if self.shift == 3 && quarter & 1 == 1 {
+            return self.odd.insert(quarter);
+        }
+        let word = addr.0 >> self.shift;
+        let chunk = word >> (CHUNK_SHIFT - 3);
+        let bit = word & ((1 << (CHUNK_SHIFT - 3)) - 1);
+        let place = self.chunk(chunk).and_then(|words| {
+            let i = usize::try_from(bit >> 6).ok()?;
+            words.get_mut(i)
+        });
+        let Some(place) = place else { return false };
         let mask = 1u64 << (bit & 63);
-        let first = *word & mask == 0;
-        *word |= mask;
+        let first = *place & mask == 0;
+        *place |= mask;
         first
+    }
+
+    fn chunk(&mut self, chunk: u64) -> Option<&mut [u64; CHUNK_WORDS]> {
+        let region = chunk / REGION as u64;
+        let recent = usize::try_from(region % RECENT as u64).ok()?;
+        let at = match self.recent.get(recent) {
+            Some((number, at)) if *number == region => *at,
+            _ => {
+                let next = self.tables.len();
+                let at = *self.regions.entry(region).or_insert(next);
+                if at == next {
+                    self.tables.push(Box::new([NONE; REGION]));
+                }
+                *self.recent.get_mut(recent)? = (region, at);
+                at
+            }
+        };
+        let in_region = usize::try_from(chunk % REGION as u64).ok()?;
+        let number = self.tables.get_mut(at)?.get_mut(in_region)?;
+        if *number == NONE {
+            *number = u32::try_from(self.chunks.len()).ok()?;
+            self.chunks.push(Box::new([0; CHUNK_WORDS]));
+        }
+        let i = usize::try_from(*number).ok()?;
+        self.chunks.get_mut(i).map(Box::as_mut)
     }
 }
 
@@ -87,11 +140,28 @@ mod tests {
 
     #[test]
     fn a_word_is_new_once() {
-        let mut v = Visited::default();
-        assert!(v.first(Addr(0xc000_0000_1000)));
-        assert!(!v.first(Addr(0xc000_0000_1000)));
-        assert!(v.first(Addr(0xc000_0000_1008)));
-        assert!(v.first(Addr(0x1000)));
+        for word in [4, 8] {
+            let mut v = Visited::new(word);
+            assert!(v.first(Addr(0xc000_0000_1000)));
+            assert!(!v.first(Addr(0xc000_0000_1000)));
+            assert!(v.first(Addr(0xc000_0000_1008)));
+            assert!(v.first(Addr(0xc000_0000_1004)));
+            assert!(!v.first(Addr(0xc000_0000_1004)));
+            assert!(v.first(Addr(0x1000)));
+            assert!(v.first(Addr(u64::MAX)));
+            assert!(!v.first(Addr(u64::MAX)));
+        }
+    }
+
+    #[test]
+    fn regions_that_share_a_place_do_not_share_words() {
+        let mut v = Visited::new(8);
+        let apart = (RECENT as u64) << CHUNK_SHIFT << REGION.trailing_zeros();
+        for round in [true, false] {
+            for i in 0..5 {
+                assert_eq!(v.first(Addr(apart.wrapping_mul(i).wrapping_add(64))), round);
+            }
+        }
     }
 
     #[test]

@@ -126,7 +126,7 @@ pub fn inspect<R>(
 /// Looks at every map once: which storage belongs to more than one, and how large they are.
 fn first_look(s: &Session<'_, '_>, found: &Found, progress: &dyn Progress) -> (Sharing, Vec<u32>) {
     progress.phase("looking at maps", Some(found.maps.len() as u64));
-    let numbered: Vec<(u32, &FoundMap)> = (0u32..).zip(&found.maps).collect();
+    let numbered: Vec<(u32, FoundMap)> = (0u32..).zip(&found.maps).collect();
     let looked: Vec<(u32, Vec<(Addr, u32)>)> = numbered
         .par_iter()
         .map(|(i, m)| {
@@ -278,7 +278,7 @@ impl<'a> Inspection<'_, '_, 'a> {
         i.and_then(|i| self.sizes.get(i)).copied().unwrap_or(0)
     }
 
-    fn map(&self, number: u32) -> Option<&FoundMap> {
+    fn map(&self, number: u32) -> Option<FoundMap> {
         self.found.maps.get(usize::try_from(number).ok()?)
     }
 
@@ -312,7 +312,7 @@ impl<'a> Inspection<'_, '_, 'a> {
             Which::Map(number) => {
                 let looked = self.map(number).and_then(|m| {
                     let shared = self.shared(number);
-                    map_row(self.session, self.found, self.hands, m, self.paths, shared)
+                    map_row(self.session, self.found, self.hands, &m, self.paths, shared)
                 });
                 let Some((row, image)) = looked else {
                     return Ok(());
@@ -356,7 +356,7 @@ impl<'a> Inspection<'_, '_, 'a> {
         };
         let causes = self
             .map(number)
-            .and_then(|m| explain_map(self.session, self.hands, m, self.shared(number)));
+            .and_then(|m| explain_map(self.session, self.hands, &m, self.shared(number)));
         causes.unwrap_or_default()
     }
 
@@ -371,7 +371,7 @@ impl<'a> Inspection<'_, '_, 'a> {
             self.session,
             self.found,
             self.hands,
-            map,
+            &map,
             self.paths,
             shared,
         )?;

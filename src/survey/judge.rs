@@ -36,13 +36,12 @@ use crate::survey::sharing::Seen;
 use crate::survey::sharing::Sharing;
 use crate::survey::sharing::pairs;
 use crate::types::graph::TypeId;
-use rayon::prelude::IndexedParallelIterator;
 use rayon::prelude::IntoParallelIterator;
 use rayon::prelude::ParallelIterator;
-use rayon::prelude::ParallelSlice;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
@@ -97,14 +96,11 @@ pub(crate) fn judge_all(
         if matches!(keep, Keep::Brief) {
             out.briefs.reserve_exact(found.maps.len());
         }
-        for (from, maps) in (0u32..).step_by(TOGETHER).zip(found.maps.chunks(TOGETHER)) {
-            let parts: Vec<Judged> = maps
-                .par_chunks(CHUNK)
-                .enumerate()
-                .map(|(i, maps)| {
-                    let i = u32::try_from(i.saturating_mul(CHUNK)).unwrap_or(u32::MAX);
-                    work.judge_some(from.saturating_add(i), maps, paths)
-                })
+        for all in ranges(0..found.maps.len(), TOGETHER) {
+            let parts: Vec<Judged> = ranges(all, CHUNK)
+                .collect::<Vec<_>>()
+                .into_par_iter()
+                .map(|some| work.judge_some(some, paths))
                 .collect();
             for part in parts {
                 out.rows.extend(part.rows);
@@ -138,10 +134,12 @@ struct Work<'w, 's, 'a> {
 }
 
 impl Work<'_, '_, '_> {
-    /// Judges the maps that begin with number `from`.
-    fn judge_some(&self, from: u32, maps: &[FoundMap], paths: &Paths<'_, '_>) -> Judged {
+    /// Judges the maps of these numbers.
+    fn judge_some(&self, some: Range<usize>, paths: &Paths<'_, '_>) -> Judged {
         let mut out = Judged::default();
-        for (number, map) in (from..).zip(maps) {
+        let maps = some.len() as u64;
+        for (number, map) in numbered(self.found, some) {
+            let map = &map;
             let Some((image, verdict)) = read_and_judge(self.s, self.hands, map, &[]) else {
                 continue;
             };
@@ -167,8 +165,8 @@ impl Work<'_, '_, '_> {
             out.rows
                 .push(row_of(self.s, self.found, map, &image, verdict, paths));
         }
-        let n = self.done.fetch_add(maps.len() as u64, Ordering::Relaxed);
-        self.progress.at(n.saturating_add(maps.len() as u64));
+        let n = self.done.fetch_add(maps, Ordering::Relaxed);
+        self.progress.at(n.saturating_add(maps));
         out
     }
 
@@ -183,8 +181,8 @@ impl Work<'_, '_, '_> {
     /// The maps that share storage.
     fn sharing(&self) -> Sharing {
         self.seen.sharing(self.found, |each| {
-            for (number, map) in (0u32..).zip(&self.found.maps) {
-                for_each_storage(self.s, map, |addr| each(number, addr));
+            for (number, map) in (0u32..).zip(self.found.maps.iter()) {
+                for_each_storage(self.s, &map, |addr| each(number, addr));
             }
         })
     }
@@ -201,6 +199,7 @@ impl Work<'_, '_, '_> {
             let Some(map) = map.and_then(|i| self.found.maps.get(i)) else {
                 continue;
             };
+            let map = &map;
             let Some((image, verdict)) = read_and_judge(self.s, self.hands, map, others) else {
                 continue;
             };
@@ -219,6 +218,18 @@ impl Work<'_, '_, '_> {
             out.briefs.retain(|b| !without.contains(&b.number));
         }
     }
+}
+
+/// A range in pieces of `most`.
+fn ranges(all: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = all.end;
+    all.step_by(most)
+        .map(move |from| from..from.saturating_add(most).min(end))
+}
+
+/// Some maps, each with its number.
+fn numbered(found: &Found, some: Range<usize>) -> impl Iterator<Item = (u32, FoundMap)> {
+    some.filter_map(|i| Some((u32::try_from(i).ok()?, found.maps.get(i)?)))
 }
 
 /// Calls `each` with the storage of a map that is judged.
@@ -240,15 +251,13 @@ pub(crate) fn shared_with(s: &Session<'_, '_>, found: &Found, map: &FoundMap) ->
     for_each_storage(s, map, |addr| {
         own.insert(addr);
     });
-    let shared: Vec<Vec<(Addr, u32)>> = found
-        .maps
-        .par_chunks(TOGETHER)
-        .enumerate()
-        .map(|(i, maps)| {
-            let first = u32::try_from(i.saturating_mul(TOGETHER)).unwrap_or(u32::MAX);
+    let shared: Vec<Vec<(Addr, u32)>> = ranges(0..found.maps.len(), TOGETHER)
+        .collect::<Vec<_>>()
+        .into_par_iter()
+        .map(|some| {
             let mut out = Vec::new();
-            for (i, m) in (first..).zip(maps) {
-                for_each_storage(s, m, |addr| {
+            for (i, m) in numbered(found, some) {
+                for_each_storage(s, &m, |addr| {
                     if own.contains(&addr) {
                         out.push((addr, i));
                     }
@@ -296,10 +305,6 @@ fn explain_rows(
     rows: &mut [MapRow],
     progress: &dyn Progress,
 ) {
-    let by_addr: HashMap<Addr, (u32, &FoundMap)> = (0u32..)
-        .zip(&found.maps)
-        .map(|(i, m)| (m.addr, (i, m)))
-        .collect();
     let mut broken: Vec<&mut MapRow> = rows.iter_mut().filter(|r| r.is_broken()).collect();
     broken.sort_by_key(|r| r.addr);
     broken.truncate(MAX_EXPLAINED);
@@ -307,6 +312,12 @@ fn explain_rows(
         return;
     }
     progress.phase("looking for causes", Some(broken.len() as u64));
+    let addrs: BTreeSet<Addr> = broken.iter().map(|r| r.addr).collect();
+    let by_addr: HashMap<Addr, (u32, FoundMap)> = (0u32..)
+        .zip(found.maps.iter())
+        .filter(|(_, m)| addrs.contains(&m.addr))
+        .map(|(i, m)| (m.addr, (i, m)))
+        .collect();
     broken.into_par_iter().for_each(|row| {
         let Some((i, map)) = by_addr.get(&row.addr) else {
             return;
@@ -341,7 +352,7 @@ pub(crate) fn judge_one(
         dead: false,
     };
     let found = Found {
-        maps: vec![map],
+        maps: [map].into_iter().collect(),
         ..Found::default()
     };
     prove_hashes(s, &found, progress);

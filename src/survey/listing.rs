@@ -115,7 +115,7 @@ impl Rows for BriefRows<'_, '_, '_> {
             true => self.paths.owner(map.node),
             false => String::new(),
         };
-        brief_row(self.reader, map, brief, owner).map(Cow::Owned)
+        brief_row(self.reader, &map, brief, owner).map(Cow::Owned)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whether the hashes badmap computes are those of the process: held against maps that the search found.
 //! In: a search's result. Out: the map types whose hashes may be believed, told to the `Hashers`.
 
+use crate::base::addr::Addr;
 use crate::base::progress::Progress;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
@@ -37,11 +38,11 @@ struct Said {
 /// hashes wrongly: it is only believed if the rest of the process shows that the hash itself is right, and
 /// either the function is the runtime's own, or there is just one such map.
 pub(crate) fn prove_hashes(s: &Session<'_, '_>, found: &Found, progress: &dyn Progress) {
-    let mut by_type: BTreeMap<TypeId, Vec<&FoundMap>> = BTreeMap::new();
-    let sure = |m: &&FoundMap| !m.dead && m.sure == Sure::Typed;
+    let mut by_type: BTreeMap<TypeId, Vec<Addr>> = BTreeMap::new();
+    let sure = |m: &FoundMap| !m.dead && m.sure == Sure::Typed;
     for m in found.maps.iter().filter(sure) {
         if let Some(slots) = s.reader.slots(m.ty) {
-            by_type.entry(slots.map_type).or_default().push(m);
+            by_type.entry(slots.map_type).or_default().push(m.addr);
         }
     }
     progress.phase("proving hashes", None);
@@ -65,7 +66,7 @@ pub(crate) fn prove_hashes(s: &Session<'_, '_>, found: &Found, progress: &dyn Pr
     s.reader.hashers.set_proven(proven);
 }
 
-fn ask(s: &Session<'_, '_>, ty: TypeId, maps: &[&FoundMap]) -> Said {
+fn ask(s: &Session<'_, '_>, ty: TypeId, maps: &[Addr]) -> Said {
     let key_type = s.reader.hashers.key_type(ty);
     let mut out = Said {
         is_runtimes: matches!(&key_type.hasher, HasherFact::Fits(name) if name.starts_with("runtime.")),
@@ -78,8 +79,8 @@ fn ask(s: &Session<'_, '_>, ty: TypeId, maps: &[&FoundMap]) -> Said {
         return out;
     };
     let mut with_keys = 0usize;
-    for m in maps {
-        let (right, all) = s.reader.sample_keys(m.addr, slots.clone(), SAMPLED_KEYS);
+    for addr in maps {
+        let (right, all) = s.reader.sample_keys(*addr, slots.clone(), SAMPLED_KEYS);
         if all == 0 {
             continue;
         }

@@ -392,7 +392,7 @@ enum Picked<'f> {
 
 /// The first map, or else `sync.Map`, whose address and node pass the test.
 fn pick(found: &Found, test: impl Fn(Addr, u32) -> bool) -> Option<Picked<'_>> {
-    let map = found.maps.iter().find(|m| test(m.addr, m.node)).copied();
+    let map = found.maps.iter().find(|m| test(m.addr, m.node));
     map.map(Picked::Map).or_else(|| {
         found
             .sync_maps

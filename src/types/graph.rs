@@ -195,6 +195,9 @@ impl<'l> TypeGraph<'l> {
 
     /// Follows aliases to the type that says what it is.
     pub fn strip(&self, mut id: TypeId) -> TypeId {
+        if self.weighed(id).is_some() {
+            return id;
+        }
         for _ in 0..MAX_TYPE_DEPTH {
             match self.declared(id).kind {
                 Kind::Alias { target } => id = target,
@@ -207,16 +210,31 @@ impl<'l> TypeGraph<'l> {
     /// Type `id`, aliases followed. A struct or array that contains itself by value, or whose parts
     /// reach over its end, is opaque: so whoever walks a type by value comes to an end.
     pub fn get(&self, id: TypeId) -> &Type {
+        match self.weighed(id) {
+            Some(ty) => ty,
+            None => self.get_and_weigh(id),
+        }
+    }
+
+    fn get_and_weigh(&self, id: TypeId) -> &Type {
         let id = self.strip(id);
         let ty = self.declared(id);
-        match ty.kind {
-            Kind::Struct { .. } | Kind::Array { .. }
-                if self.weigh(id, &mut Vec::new()) == ENDLESS =>
-            {
-                unknown()
-            }
+        // A type that is still to be filled has no weight yet.
+        if self.slot(id).is_none_or(|slot| slot.ty.get().is_none()) {
+            return ty;
+        }
+        match self.weigh(id, &mut Vec::new()) {
+            ENDLESS if matches!(ty.kind, Kind::Struct { .. } | Kind::Array { .. }) => unknown(),
             _ => ty,
         }
+    }
+
+    /// Type `id`, if it is known to be no alias and to have a weight: the answer of `get` from the second time on.
+    fn weighed(&self, id: TypeId) -> Option<&Type> {
+        let slot = self.slot(id)?;
+        let weight = slot.weight.load(Ordering::Relaxed);
+        let ty = slot.ty.get().filter(|_| weight != 0 && weight != ENDLESS)?;
+        (!matches!(ty.kind, Kind::Alias { .. })).then_some(ty)
     }
 
     /// How many types with bytes in them `id` consists of by value, arrays counted once.

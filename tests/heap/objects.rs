@@ -80,7 +80,7 @@ pub fn hold_maps(s: &Session<'_, '_>, seen: &mut Seen) {
     let found = find_maps(&s.grounds(), &Silent);
     let types = storage_types(s);
     let spans = s.reader.heap.spans();
-    for n in &found.nodes {
+    for n in found.nodes().iter() {
         let Some(obj) = spans.object(n.addr) else {
             continue;
         };

@@ -58,18 +58,10 @@ fn owner(n: u32) -> String {
         via,
     };
     let mut found = Found::default();
-    found.nodes.push(node(0, None, Via::Variable(0)));
-    found
-        .nodes
-        .extend((0..n).map(|i| node(0, Some(i), Via::At(0))));
-    found.nodes.push(node(2, Some(n), Via::At(8)));
-    let last = u32::try_from(HEAD).unwrap_or(0).saturating_sub(1);
-    found.ranks = (0..n.saturating_add(2))
-        .map(|depth| Rank {
-            depth,
-            head: depth.min(last),
-        })
-        .collect();
+    let nodes = &mut found.maps.nodes;
+    nodes.push(node(0, None, Via::Variable(0)));
+    (0..n).for_each(|i| nodes.push(node(0, Some(i), Via::At(0))));
+    nodes.push(node(2, Some(n), Via::At(8)));
     let graph = TypeGraph::new(Box::new(Lists));
     let variables = [Variable {
         name: "main.list".into(),

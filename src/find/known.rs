@@ -1,0 +1,114 @@
+//! Which headers are in the list of maps already, by the allocator's slots: nothing is hashed, and a slot takes 4 bytes.
+//! In: headers, each with the map's number. Out: the number again.
+
+use crate::base::addr::Addr;
+use crate::runtime::spans::Object;
+use crate::runtime::spans::Span;
+use crate::runtime::spans::Spans;
+use std::collections::HashMap;
+
+/// In a table: no map.
+const NONE: u32 = u32::MAX;
+/// Smaller slots hold no header, and get no table.
+const MIN_SLOT: u64 = 24;
+/// Bytes of the core per slot in tables, and slots that there may be however small the core: spans that claim to
+/// be huge must not make tables larger than the core.
+const BYTES_PER_SLOT: u64 = 16;
+const FREE_SLOTS: u64 = 1 << 16;
+
+/// Numbers of maps by header.
+#[derive(Debug)]
+pub(crate) struct Known<'v, 'a> {
+    spans: Spans<'v, 'a>,
+    /// By span: the numbers of the maps in its slots, if there are any.
+    tables: Vec<Option<Box<[u32]>>>,
+    /// Slots that new tables may have.
+    room: u64,
+    /// Headers that are no slots: on stacks, in modules, or nowhere at all.
+    others: HashMap<Addr, u32>,
+}
+
+impl<'v, 'a> Known<'v, 'a> {
+    /// None yet. `dumped`: bytes of the core.
+    pub(crate) fn new(spans: Spans<'v, 'a>, dumped: u64) -> Known<'v, 'a> {
+        Known {
+            spans,
+            tables: Vec::new(),
+            room: (dumped / BYTES_PER_SLOT).saturating_add(FREE_SLOTS),
+            others: HashMap::new(),
+        }
+    }
+
+    /// The number of the map at `header`.
+    pub(crate) fn get(&self, header: Addr) -> Option<usize> {
+        let in_table = self.slot(header).and_then(|(i, _, slot)| {
+            let table = self.tables.get(i)?.as_ref()?;
+            Some(table.get(slot).copied().unwrap_or(NONE))
+        });
+        let number = match in_table {
+            Some(number) => number,
+            None if self.others.is_empty() => return None,
+            None => *self.others.get(&header)?,
+        };
+        usize::try_from(number).ok().filter(|_| number != NONE)
+    }
+
+    /// Whether there is a map at `header`.
+    pub(crate) fn has(&self, header: Addr) -> bool {
+        self.get(header).is_some()
+    }
+
+    /// Whether an object is the header of one.
+    pub(crate) fn has_object(&self, obj: &Object) -> bool {
+        match self.tables.get(obj.span) {
+            Some(Some(table)) => {
+                let slot = usize::try_from(obj.slot).unwrap_or(usize::MAX);
+                table.get(slot).is_some_and(|n| *n != NONE)
+            }
+            _ => !self.others.is_empty() && self.others.contains_key(&obj.start),
+        }
+    }
+
+    /// Adds a map; of two at one address the last counts.
+    pub(crate) fn insert(&mut self, header: Addr, map: usize) {
+        let number = u32::try_from(map).unwrap_or(NONE);
+        let place = match self.slot(header) {
+            Some((i, span, slot)) => self.table(i, span).and_then(|t| t.get_mut(slot)),
+            None => None,
+        };
+        match place {
+            Some(place) => *place = number,
+            None => {
+                self.others.insert(header, number);
+            }
+        }
+    }
+
+    /// The table of a span. Once there was no room for it there never is.
+    fn table(&mut self, i: usize, span: &Span) -> Option<&mut Box<[u32]>> {
+        if self.tables.is_empty() {
+            self.tables.resize(self.spans.list().len(), None);
+        }
+        let table = self.tables.get_mut(i)?;
+        if table.is_none() {
+            self.room = self.room.checked_sub(span.elems)?;
+            let n = usize::try_from(span.elems).ok()?;
+            *table = Some(vec![NONE; n].into_boxed_slice());
+        }
+        table.as_mut()
+    }
+
+    /// Span and slot of which `header` is the first byte of the object.
+    fn slot(&self, header: Addr) -> Option<(usize, &'v Span, usize)> {
+        let (i, span) = self.spans.find(header)?;
+        if span.elem_size < MIN_SLOT {
+            return None;
+        }
+        let off = header
+            .offset_from(span.pages.start)?
+            .checked_sub(span.header)?;
+        let slot = off.checked_div(span.elem_size)?;
+        let begins = off == slot.saturating_mul(span.elem_size) && slot < span.elems;
+        begins.then_some((i, span, usize::try_from(slot).ok()?))
+    }
+}
