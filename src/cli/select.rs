@@ -123,20 +123,26 @@ pub(super) struct Filter<'a> {
 }
 
 impl Filter<'_> {
-    fn takes(&self, rows: &dyn Rows, i: u32) -> bool {
-        if let Some(min) = self.min_len.filter(|min| *min > 0)
-            && !rows
-                .numbers(i)
-                .is_some_and(|n| n.len.is_some() && entries(n.len) >= min)
-        {
-            return false;
+    /// The numbers of the maps that pass.
+    fn choose(&self, rows: &dyn Rows) -> Vec<u32> {
+        let count = u32::try_from(rows.count()).unwrap_or(u32::MAX);
+        let min = self.min_len.unwrap_or(0);
+        let long = |i: &u32| {
+            let len = rows.numbers(*i).and_then(|n| n.len);
+            min == 0 || len.is_some_and(|_| entries(len) >= min)
+        };
+        let mut chosen: Vec<u32> = (0..count).filter(long).collect();
+        let words = [self.ty, self.owner, self.found_by, self.reachable];
+        if words.iter().any(Option::is_some) {
+            let mut taken = Vec::new();
+            rows.each(&chosen, self.owner.is_some(), &mut |i, row| {
+                if self.takes_row(row) {
+                    taken.push(i);
+                }
+            });
+            chosen = taken;
         }
-        let named = [self.ty, self.owner, self.found_by, self.reachable];
-        if named.iter().all(Option::is_none) {
-            return true;
-        }
-        let row = rows.row(i, self.owner.is_some());
-        row.is_some_and(|row| self.takes_row(&row))
+        chosen
     }
 
     fn takes_row(&self, row: &MapRow) -> bool {
@@ -157,10 +163,9 @@ fn entries(len: Option<i64>) -> u64 {
 
 /// The numbers of the maps that pass the filter, in order.
 pub(super) fn select(rows: &dyn Rows, filter: &Filter<'_>, sort: Sort) -> Vec<u32> {
-    let count = u32::try_from(rows.count()).unwrap_or(u32::MAX);
-    let mut chosen: Vec<u32> = (0..count).filter(|i| filter.takes(rows, *i)).collect();
+    let mut chosen = filter.choose(rows);
     let numbers = |i: &u32| rows.numbers(*i);
-    chosen.sort_by_key(|i| numbers(i).map(|n| n.addr));
+    chosen.sort_by_cached_key(|i| numbers(i).map(|n| n.addr));
     match sort {
         Sort::Addr => {}
         Sort::Len => chosen.sort_by_key(|i| Reverse(numbers(i).map(|n| entries(n.len)))),
@@ -174,15 +179,8 @@ pub(super) fn select(rows: &dyn Rows, filter: &Filter<'_>, sort: Sort) -> Vec<u3
 
 /// Sorts by a name of each row; `owner`: whether the row's owner is needed for that.
 fn by_name(rows: &dyn Rows, chosen: &mut Vec<u32>, owner: bool, name: impl Fn(&MapRow) -> String) {
-    let mut named: Vec<(String, u32)> = chosen
-        .iter()
-        .map(|i| {
-            (
-                rows.row(*i, owner).map_or_else(String::new, |r| name(&r)),
-                *i,
-            )
-        })
-        .collect();
+    let mut named: Vec<(String, u32)> = Vec::with_capacity(chosen.len());
+    rows.each(chosen, owner, &mut |i, row| named.push((name(row), i)));
     named.sort_by(|a, b| a.0.cmp(&b.0));
     chosen.clear();
     chosen.extend(named.into_iter().map(|(_, i)| i));
@@ -192,10 +190,7 @@ fn by_name(rows: &dyn Rows, chosen: &mut Vec<u32>, owner: bool, name: impl Fn(&M
 /// for groups.
 pub(super) fn group(maps: &Selected<'_>, by: GroupBy, sort: Option<Sort>) -> Vec<Group> {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-    for i in maps.order {
-        let Some(row) = maps.rows.row(*i, by == GroupBy::Owner) else {
-            continue;
-        };
+    let mut add = |row: &MapRow| {
         let name = match by {
             GroupBy::Type => Cow::Borrowed(row.ty.as_str()),
             GroupBy::Owner if row.owner.is_empty() => Cow::Borrowed(NO_OWNER),
@@ -213,7 +208,7 @@ pub(super) fn group(maps: &Selected<'_>, by: GroupBy, sort: Option<Sort>) -> Vec
             groups.insert(name.to_string(), group);
         }
         let Some(g) = groups.get_mut(&*name) else {
-            continue;
+            return;
         };
         let broken = row
             .verdict
@@ -224,7 +219,9 @@ pub(super) fn group(maps: &Selected<'_>, by: GroupBy, sort: Option<Sort>) -> Vec
         g.bytes = g.bytes.saturating_add(row.bytes);
         g.waste = g.waste.saturating_add(row.waste);
         g.broken = g.broken.saturating_add(u64::from(broken));
-    }
+    };
+    let owner = by == GroupBy::Owner;
+    maps.rows.each(maps.order, owner, &mut |_, row| add(row));
     let mut groups: Vec<Group> = groups.into_values().collect();
     match sort {
         Some(Sort::Owner | Sort::Type) => {}
@@ -247,7 +244,9 @@ mod tests {
     use crate::survey::samples::screens::row;
 
     fn addrs(rows: &Vec<MapRow>, order: &[u32]) -> Vec<u64> {
-        Selected { rows, order }.iter().map(|r| r.addr.0).collect()
+        let mut out = Vec::new();
+        Selected { rows, order }.each(|r| out.push(r.addr.0));
+        out
     }
 
     fn rows() -> Vec<MapRow> {

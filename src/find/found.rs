@@ -216,9 +216,14 @@ impl Ways {
     }
 
     /// The words shown in text and JSON.
+    pub fn iter(self) -> impl Iterator<Item = &'static str> {
+        let has = Self::ALL.iter().filter(move |(way, _)| self.has(*way));
+        has.map(|(_, name)| *name)
+    }
+
+    /// The same as a list.
     pub fn names(self) -> Vec<&'static str> {
-        let has = Self::ALL.iter().filter(|(way, _)| self.has(*way));
-        has.map(|(_, name)| *name).collect()
+        self.iter().collect()
     }
 }
 

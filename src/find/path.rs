@@ -53,7 +53,42 @@ enum Shape {
     Captured,
 }
 
+/// The way to the place whose maps are written one after another.
+#[derive(Default)]
+pub struct Above {
+    node: Option<u32>,
+    path: String,
+    state: Option<(Shape, Node)>,
+}
+
 impl Paths<'_, '_> {
+    /// The owner path of a node, written to `out`. What is above it is remembered, as the next map often has the
+    /// same place above it.
+    pub fn write_owner(&self, node: u32, above: &mut Above, out: &mut String) {
+        out.clear();
+        let Some(n) = self.node(node).filter(|n| !self.is_lost(n)) else {
+            return;
+        };
+        if n.parent == u32::MAX || self.depth(node).saturating_add(1) > MAX_STEPS {
+            out.push_str(&self.way(node));
+            return;
+        }
+        if above.node != Some(n.parent) {
+            let (mut shape, mut parent) = (Shape::One, None);
+            above.path.clear();
+            for n in self.chain(n.parent, MAX_STEPS) {
+                shape = self.step(&mut above.path, shape, parent.as_ref(), &n);
+                parent = Some(n);
+            }
+            above.node = Some(n.parent);
+            above.state = parent.map(|n| (shape, n));
+        }
+        out.push_str(&above.path);
+        if let Some((shape, parent)) = &above.state {
+            self.step(out, *shape, Some(parent), &n);
+        }
+    }
+
     /// The owner path of a node: the shortest way from a root. Empty for a map that nothing leads to.
     pub fn owner(&self, node: u32) -> String {
         let lost = self.node(node).is_some_and(|n| self.is_lost(&n));
@@ -228,7 +263,7 @@ impl Paths<'_, '_> {
         };
         let stride = self.graph.get(parent.ty).size.max(1);
         let found = self.fields(
-            &mut String::new(),
+            &mut Nothing,
             parent.ty,
             off.checked_rem(stride).unwrap_or(0),
         );
@@ -335,14 +370,14 @@ impl Paths<'_, '_> {
     }
 
     /// Writes the fields and indices that lead to offset `off` inside a value of type `ty`.
-    fn fields(&self, path: &mut String, ty: TypeId, mut off: u64) -> TypeId {
+    fn fields(&self, path: &mut impl Write, ty: TypeId, mut off: u64) -> TypeId {
         let mut at = self.graph.strip(ty);
         for _ in 0..MAX_TYPE_DEPTH {
             let t = self.graph.get(at);
             match &t.kind {
                 Kind::Struct { .. } if is_sync_map(&t.name) => return at,
                 Kind::Struct { .. } if atomic_pointer_elem(self.graph, at).is_some() => {
-                    path.push_str(".Load()");
+                    let _ = path.write_str(".Load()");
                     return at;
                 }
                 Kind::Struct { fields } => {
@@ -354,7 +389,7 @@ impl Paths<'_, '_> {
                     else {
                         return at;
                     };
-                    let _ = write!(path, ".{}", f.name);
+                    let _ = path.write_char('.').and_then(|()| path.write_str(&f.name));
                     off = off.saturating_sub(f.off);
                     at = self.graph.strip(f.ty);
                 }
@@ -368,6 +403,15 @@ impl Paths<'_, '_> {
             }
         }
         at
+    }
+}
+
+/// Takes what is written nowhere.
+struct Nothing;
+
+impl Write for Nothing {
+    fn write_str(&mut self, _: &str) -> std::fmt::Result {
+        Ok(())
     }
 }
 

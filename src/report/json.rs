@@ -235,9 +235,13 @@ struct Rows<'a>(Selected<'a>);
 impl Serialize for Rows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut all = serializer.serialize_seq(None)?;
-        for row in self.0.iter() {
-            all.serialize_element(&Row::of(&row))?;
-        }
+        let mut written = Ok(());
+        self.0.each(|row| {
+            if written.is_ok() {
+                written = all.serialize_element(&Row::of(row));
+            }
+        });
+        written?;
         all.end()
     }
 }

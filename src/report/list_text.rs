@@ -17,6 +17,7 @@ use crate::survey::listing::Selected;
 use crate::survey::result::MapRow;
 use crate::survey::result::Match;
 use crate::survey::result::Survey;
+use std::borrow::Cow;
 use std::io;
 use std::io::Write;
 
@@ -69,63 +70,78 @@ pub fn write_list(out: &mut dyn Write, maps: Selected<'_>, style: Style) -> io::
         wider,
     );
     write_heads(out, &MAPS, &widths)?;
-    maps.write_lines(out, |out, row| {
-        let mut cells = numbers_of(row, style).to_vec();
-        cells.push(owner_of(row, style));
-        write_line(out, &MAPS, &widths, &cells, style)
-    })
+    maps.write_lines(out, |out, row| write_map(out, row, &widths, style))
+}
+
+/// Writes the line of a map. There may be millions of them, so nothing is put together first that can be written.
+fn write_map(out: &mut Vec<u8>, row: &MapRow, widths: &[usize], style: Style) -> io::Result<()> {
+    for (((name, right), cell), width) in MAPS.iter().zip(numbers_of(row, style)).zip(widths) {
+        let room = width.saturating_sub(columns(&cell));
+        if *right {
+            out.resize(out.len().saturating_add(room), b' ');
+        }
+        match ink(&cell).filter(|_| *name == "STATE") {
+            Some(ink) => out.extend_from_slice(style.ink(ink, &cell).as_bytes()),
+            None => out.extend_from_slice(cell.as_bytes()),
+        }
+        let room = if *right { 0 } else { room };
+        out.resize(out.len().saturating_add(room).saturating_add(2), b' ');
+    }
+    write_owner(out, row, style)?;
+    out.write_all(b"\n")
 }
 
 /// The cells of a map, but for the last.
-fn numbers_of(row: &MapRow, style: Style) -> [String; 7] {
-    let state = row.verdict.as_ref().map_or("-", |v| v.verdict.as_str());
+fn numbers_of(row: &MapRow, style: Style) -> [Cow<'_, str>; 7] {
+    let number = |n: Option<u64>| n.map_or(Cow::Borrowed("?"), |n| n.to_string().into());
     [
-        row.addr.to_string(),
-        row.len.map_or_else(|| "?".to_owned(), |n| n.to_string()),
-        row.capacity
-            .map_or_else(|| "?".to_owned(), |n| n.to_string()),
-        size(row.bytes),
-        size(row.waste),
-        state.to_owned(),
-        style.fit(&row.ty, TYPE),
+        row.addr.to_string().into(),
+        row.len.map_or(Cow::Borrowed("?"), |n| n.to_string().into()),
+        number(row.capacity),
+        size(row.bytes).into(),
+        size(row.waste).into(),
+        row.verdict
+            .as_ref()
+            .map_or("-", |v| v.verdict.as_str())
+            .into(),
+        style.fitted(&row.ty, TYPE),
     ]
 }
 
-/// The last cell: the owner, and what is to be known beside the numbers.
-fn owner_of(row: &MapRow, style: Style) -> String {
-    let mut owner = if row.owner.is_empty() {
-        "-".to_owned()
-    } else {
-        clean(&row.owner).into_owned()
-    };
-    let marks = marks(row);
-    if !marks.is_empty() {
-        owner.push_str(&format!("  [{}]", marks.join(", ")));
+/// Writes the last cell: the owner, and what is to be known beside the numbers.
+fn write_owner(out: &mut Vec<u8>, row: &MapRow, style: Style) -> io::Result<()> {
+    match row.owner.as_str() {
+        "" => out.push(b'-'),
+        owner => out.extend_from_slice(clean(owner).as_bytes()),
+    }
+    let mut begin = "  [";
+    marks(row, |mark| {
+        out.extend_from_slice(begin.as_bytes());
+        out.extend_from_slice(mark.as_bytes());
+        begin = ", ";
+    });
+    if begin != "  [" {
+        out.push(b']');
     }
     if style.verbose {
-        owner.push_str(&format!(
-            "  {} by {}, {}",
-            row.kind,
-            row.found_by.join("+"),
-            row.reachable
-        ));
+        let ways = row.found_by.join("+");
+        write!(out, "  {} by {ways}, {}", row.kind, row.reachable)?;
     }
-    owner
+    Ok(())
 }
 
 /// What a reader has to know of a row beside its columns: its flags, and how it was found where that is
 /// anything but a package variable with a type.
-fn marks(row: &MapRow) -> Vec<String> {
-    let mut out: Vec<String> = row.flags.iter().map(|f| (*f).to_owned()).collect();
+fn marks(row: &MapRow, mut each: impl FnMut(&str)) {
+    row.flags.iter().for_each(|flag| each(flag));
     if row.reachable != "reachable" {
-        out.push(row.reachable.to_owned());
+        each(row.reachable);
     }
     match row.type_candidates.len() {
-        0 if row.type_sure != "typed" => out.push(format!("type {}", row.type_sure)),
+        0 if row.type_sure != "typed" => each(&format!("type {}", row.type_sure)),
         0 => {}
-        n => out.push(format!("type {}: one of {n}", row.type_sure)),
+        n => each(&format!("type {}: one of {n}", row.type_sure)),
     }
-    out
 }
 
 /// Writes the groups as a table; `what` heads the column of names.

@@ -3,6 +3,7 @@
 
 pub use crate::base::size::size;
 use crate::report::escape::clean;
+use std::borrow::Cow;
 use std::io;
 use std::io::Write;
 
@@ -82,10 +83,16 @@ impl Style {
 
     /// The text cleaned, and shortened in the middle to `max` columns unless all is to be shown.
     pub fn fit(self, text: &str, max: usize) -> String {
-        if self.verbose {
-            clean(text).into_owned()
+        self.fitted(text, max).into_owned()
+    }
+
+    /// The same; nothing is copied where the text is safe and fits.
+    pub fn fitted(self, text: &str, max: usize) -> Cow<'_, str> {
+        let text = clean(text);
+        if self.verbose || columns(&text) <= max {
+            text
         } else {
-            shorten(text, max)
+            shorten(&text, max).into()
         }
     }
 }

@@ -42,11 +42,15 @@ impl Flags {
     }
 
     /// The words.
-    pub(crate) fn words(self) -> Vec<&'static str> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'static str> {
         let bits = FLAGS.iter().enumerate();
-        bits.filter(|(i, _)| self.0 & (1 << i) != 0)
+        bits.filter(move |(i, _)| self.0 & (1 << i) != 0)
             .map(|(_, word)| *word)
-            .collect()
+    }
+
+    /// The same as a list.
+    pub(crate) fn words(self) -> Vec<&'static str> {
+        self.iter().collect()
     }
 }
 

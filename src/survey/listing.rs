@@ -3,14 +3,20 @@
 
 use crate::base::addr::Addr;
 use crate::find::found::Found;
+use crate::find::found::FoundMap;
+use crate::find::path::Above;
 use crate::find::path::Paths;
 use crate::maps::reader::MapReader;
+use crate::survey::brief::Brief;
 use crate::survey::judge::Judged;
 use crate::survey::result::MapRow;
-use crate::survey::row::brief_row;
+use crate::survey::row::empty_row;
+use crate::survey::row::fill_row;
+use crate::types::graph::TypeId;
 use rayon::prelude::ParallelIterator;
 use rayon::prelude::ParallelSlice;
-use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::io::Write;
 
@@ -41,8 +47,8 @@ pub trait Rows: Sync {
     fn numbers(&self, i: u32) -> Option<Numbers>;
     /// Places of one that could not be read.
     fn gaps(&self, i: u32) -> u64;
-    /// The row of one, its owner left out if it is not wanted.
-    fn row(&self, i: u32, owner: bool) -> Option<Cow<'_, MapRow>>;
+    /// Calls `work` with the rows of some, in order; their owners are left out if they are not wanted.
+    fn each(&self, some: &[u32], owner: bool, work: &mut dyn FnMut(u32, &MapRow));
 }
 
 impl Rows for Vec<MapRow> {
@@ -65,8 +71,12 @@ impl Rows for Vec<MapRow> {
         row.map_or(0, |row| row.gaps_total)
     }
 
-    fn row(&self, i: u32, _: bool) -> Option<Cow<'_, MapRow>> {
-        self.get(usize::try_from(i).ok()?).map(Cow::Borrowed)
+    fn each(&self, some: &[u32], _: bool, work: &mut dyn FnMut(u32, &MapRow)) {
+        for i in some {
+            if let Some(row) = usize::try_from(*i).ok().and_then(|i| self.get(i)) {
+                work(*i, row);
+            }
+        }
     }
 }
 
@@ -85,12 +95,9 @@ impl Rows for BriefRows<'_, '_, '_> {
     }
 
     fn numbers(&self, i: u32) -> Option<Numbers> {
-        let i = usize::try_from(i).ok()?;
-        let Some(i) = i.checked_sub(self.judged.rows.len()) else {
-            return self.judged.rows.numbers(u32::try_from(i).ok()?);
+        let Some((map, brief)) = self.brief(i) else {
+            return self.judged.rows.numbers(i);
         };
-        let brief = self.judged.briefs.get(i)?;
-        let map = self.found.maps.get(usize::try_from(brief.number).ok()?)?;
         let m = brief.measures();
         Some(Numbers {
             addr: map.addr,
@@ -104,18 +111,41 @@ impl Rows for BriefRows<'_, '_, '_> {
         self.judged.rows.gaps(i) // those kept brief have none
     }
 
-    fn row(&self, i: u32, owner: bool) -> Option<Cow<'_, MapRow>> {
+    fn each(&self, some: &[u32], owner: bool, work: &mut dyn FnMut(u32, &MapRow)) {
+        // One row for each type, of which only what differs is written anew.
+        let mut rows: HashMap<TypeId, MapRow> = HashMap::new();
+        let mut above = Above::default();
+        for number in some {
+            let Some((map, brief)) = self.brief(*number) else {
+                self.judged.rows.each(&[*number], owner, work);
+                continue;
+            };
+            let row = match rows.entry(map.ty) {
+                Entry::Occupied(row) => row.into_mut(),
+                Entry::Vacant(none) => match empty_row(self.reader, map.ty) {
+                    Some(row) => none.insert(row),
+                    None => continue,
+                },
+            };
+            fill_row(row, &map, brief);
+            if owner {
+                self.paths.write_owner(map.node, &mut above, &mut row.owner);
+            }
+            work(*number, row);
+        }
+    }
+}
+
+impl BriefRows<'_, '_, '_> {
+    /// The map of this number, if it is one of those kept brief.
+    fn brief(&self, i: u32) -> Option<(FoundMap, &Brief)> {
         let i = usize::try_from(i).ok()?;
-        let Some(i) = i.checked_sub(self.judged.rows.len()) else {
-            return self.judged.rows.get(i).map(Cow::Borrowed);
-        };
-        let brief = self.judged.briefs.get(i)?;
+        let brief = self
+            .judged
+            .briefs
+            .get(i.checked_sub(self.judged.rows.len())?)?;
         let map = self.found.maps.get(usize::try_from(brief.number).ok()?)?;
-        let owner = match owner {
-            true => self.paths.owner(map.node),
-            false => String::new(),
-        };
-        brief_row(self.reader, &map, brief, owner).map(Cow::Owned)
+        Some((map, brief))
     }
 }
 
@@ -135,10 +165,9 @@ impl std::fmt::Debug for Selected<'_> {
 }
 
 impl<'r> Selected<'r> {
-    /// The rows, in order.
-    pub fn iter(&self) -> impl Iterator<Item = Cow<'r, MapRow>> {
-        let rows = self.rows;
-        self.order.iter().filter_map(|i| rows.row(*i, true))
+    /// Calls `work` with the rows, in order.
+    pub fn each(&self, mut work: impl FnMut(&MapRow)) {
+        self.rows.each(self.order, true, &mut |_, row| work(row));
     }
 
     /// What `each` makes of all rows, without their owners, and `join` of that.
@@ -152,9 +181,8 @@ impl<'r> Selected<'r> {
             .par_chunks(CHUNK)
             .map(|some| {
                 let mut out = start();
-                for row in some.iter().filter_map(|i| self.rows.row(*i, false)) {
-                    each(&mut out, &row);
-                }
+                self.rows
+                    .each(some, false, &mut |_, row| each(&mut out, row));
                 out
             })
             .reduce(&start, &join)
@@ -179,10 +207,13 @@ impl<'r> Selected<'r> {
                 .par_chunks(CHUNK)
                 .map(|some| {
                     let mut text = Vec::new();
-                    for row in some.iter().filter_map(|i| self.rows.row(*i, true)) {
-                        line(&mut text, &row)?;
-                    }
-                    Ok(text)
+                    let mut written = Ok(());
+                    self.rows.each(some, true, &mut |_, row| {
+                        if written.is_ok() {
+                            written = line(&mut text, row);
+                        }
+                    });
+                    written.map(|()| text)
                 })
                 .collect();
             for text in texts {

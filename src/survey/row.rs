@@ -1,6 +1,7 @@
 //! A map as one row: names, counts and sizes.
 //! In: an image and its verdict. Out: a `MapRow`.
 
+use crate::base::addr::Addr;
 use crate::check::registry::check_sync_map;
 use crate::check::rule::MapVerdict;
 use crate::find::found::FoundMap;
@@ -65,40 +66,47 @@ pub fn map_row(
     }
 }
 
-/// The row of a map of which nothing is kept but its numbers. `kind`: of all maps of the process.
-pub(crate) fn brief_row(
-    reader: &MapReader<'_, '_>,
-    map: &FoundMap,
-    brief: &Brief,
-    owner: String,
-) -> Option<MapRow> {
-    let graph = reader.program.graph;
-    let name = |id: TypeId| graph.declared(id).name.to_string();
-    let slots = reader.slots(map.ty)?;
-    let m = brief.measures();
+/// A row with what all maps of a type have in common.
+pub(crate) fn empty_row(reader: &MapReader<'_, '_>, ty: TypeId) -> Option<MapRow> {
+    let name = |id: TypeId| reader.program.graph.declared(id).name.to_string();
+    let slots = reader.slots(ty)?;
     Some(MapRow {
-        addr: map.addr,
+        addr: Addr::NIL,
         kind: reader.layouts.family.as_str(),
-        ty: name(map.ty),
+        ty: name(ty),
         key_type: name(slots.key),
         elem_type: name(slots.elem),
-        owner,
+        owner: String::new(),
         holder: String::new(),
-        found_by: map.ways.names(),
-        reachable: map.reach.as_str(),
-        type_sure: map.sure.as_str(),
+        found_by: Vec::new(),
+        reachable: "",
+        type_sure: "",
         type_candidates: Vec::new(),
-        len: m.len,
-        capacity: m.capacity,
-        bytes: m.bytes,
-        waste: m.waste,
-        flags: m.flags.words(),
-        verdict: brief.verdict(),
+        len: None,
+        capacity: None,
+        bytes: 0,
+        waste: 0,
+        flags: Vec::new(),
+        verdict: None,
         causes: Vec::new(),
         hands: Hands::default(),
         gaps: Vec::new(),
         gaps_total: 0,
     })
+}
+
+/// Makes it the row of one map, but for the owner.
+pub(crate) fn fill_row(row: &mut MapRow, map: &FoundMap, brief: &Brief) {
+    let m = brief.measures();
+    row.addr = map.addr;
+    row.found_by.clear();
+    row.found_by.extend(map.ways.iter());
+    row.reachable = map.reach.as_str();
+    row.type_sure = map.sure.as_str();
+    (row.len, row.capacity, row.bytes, row.waste) = (m.len, m.capacity, m.bytes, m.waste);
+    row.flags.clear();
+    row.flags.extend(m.flags.iter());
+    row.verdict = brief.verdict();
 }
 
 fn kind_of(image: &MapImage<'_>) -> &'static str {
