@@ -2,6 +2,7 @@
 
 pub mod addr;
 pub mod bytes;
+pub mod dense;
 pub mod fault;
 pub mod home;
 pub mod limits;

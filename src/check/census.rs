@@ -2,12 +2,23 @@
 //! In: an image with hashes. Out: how many fit, and whether misfits are to be blamed on the keys, on the seed
 //! or on badmap.
 
-use crate::check::trust::each_storage;
+use crate::base::bytes::Abi;
+use crate::base::limits::MAX_TABLE_CAPACITY;
+use crate::check::trust::dir_log;
 use crate::check::trust::is_sound_place;
+use crate::hash::place;
 use crate::hash::run::KeyHash;
+use crate::maps::image::Body;
+use crate::maps::image::BucketArray;
+use crate::maps::image::DirEntry;
+use crate::maps::image::Directory;
 use crate::maps::image::HashState;
 use crate::maps::image::MapImage;
 use crate::maps::image::Place;
+use crate::maps::image::Shape;
+use crate::maps::image::Storage;
+use crate::maps::image::ctrl;
+use crate::maps::image::equal_tops;
 
 /// Whom misfits are blamed on.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -39,6 +50,10 @@ pub struct KeyCensus {
     pub zero_words: Vec<(Option<u64>, u64)>,
     /// Tables of which no key fits, though others of the map do: first directory index, ascending, and how many keys.
     pub foreign: Vec<(u64, u64)>,
+    /// Some key that fits may stand in another chain or table than its hash leads to.
+    pub astray: bool,
+    /// Some key that fits may stand where a lookup in its table does not come.
+    pub unreachable: bool,
 }
 
 /// Of so many keys of a foreign table one may fit, and it is foreign all the same.
@@ -48,29 +63,37 @@ const FOREIGN_LUCK: u64 = 16;
 const ENOUGH: u64 = 8;
 
 impl KeyCensus {
-    /// Counts.
-    pub fn of(image: &MapImage<'_>) -> KeyCensus {
+    /// Counts. `all`: every array can be believed, and was read.
+    pub fn of(image: &MapImage<'_>, all: bool) -> KeyCensus {
         let mut out = KeyCensus::default();
         if image.keys.state == HashState::NotAsked {
             return out;
         }
-        let all = each_storage(image, |_| {});
         out.complete = all;
         let mut zero = ZeroWords::default();
         let mut tables = ForeignTables::default();
+        let mut ways = Ways::of(image);
+        let classic = matches!(image.body, Body::Classic(_));
         image.for_each_key(|e, hash| {
             match hash {
                 KeyHash::Known(hash) => {
                     out.known = out.known.saturating_add(1);
                     let fits = image.mark_of(hash) == e.mark;
                     out.wrong = out.wrong.saturating_add(u64::from(!fits));
-                    zero.add(e.place, e.mark, fits);
-                    tables.add(e.place, fits);
+                    if !classic {
+                        zero.add(e.place, e.mark, fits);
+                        tables.add(e.place, fits);
+                    }
+                    if fits {
+                        ways.add(image, e.place, hash);
+                    }
                 }
                 KeyHash::Nan => {}
                 KeyHash::Unhashable { .. } | KeyHash::Fault(_) => out.complete = false,
             };
         });
+        out.astray = ways.astray;
+        out.unreachable = ways.unreachable;
         out.zero_words = zero.end();
         out.zero_words.retain(|(dir, group)| {
             is_sound_place(
@@ -129,6 +152,98 @@ impl KeyCensus {
     pub fn is_zero_word(&self, place: Place) -> bool {
         matches!(place, Place::Slot { dir, group, .. } if self.zero_words.binary_search(&(dir, group)).is_ok())
     }
+}
+
+/// Sees whether any key stands elsewhere than where its hash leads. The rules on that look closer: at what can be
+/// believed of the storage, and at each key.
+struct Ways<'i, 'a> {
+    /// The table at hand: first directory index, number, groups, `lengthMask`.
+    table: Option<(u64, usize, &'i Storage<'a>, u64)>,
+    astray: bool,
+    unreachable: bool,
+    /// log2 of the directory's length.
+    depth: u64,
+    new: u64,
+    old: u64,
+    dir: Option<&'i Directory<'a>>,
+}
+
+impl<'i, 'a> Ways<'i, 'a> {
+    fn of(image: &'i MapImage<'a>) -> Ways<'i, 'a> {
+        let mut out = Ways {
+            table: None,
+            astray: false,
+            unreachable: false,
+            depth: 0,
+            new: 0,
+            old: 0,
+            dir: None,
+        };
+        match &image.body {
+            Body::Classic(c) => {
+                let claimed = |array: &Option<BucketArray<'_>>| {
+                    array.as_ref().map_or(0, |array| array.main.claimed)
+                };
+                (out.new, out.old) = (claimed(&c.new), claimed(&c.old));
+            }
+            Body::Swiss(s) => {
+                if let Shape::Tables(dir) = &s.shape {
+                    out.dir = Some(dir);
+                    out.depth = dir_log(&s.map).unwrap_or_default();
+                }
+            }
+            Body::Unreadable => {}
+        }
+        out
+    }
+
+    fn add(&mut self, image: &MapImage<'_>, place: Place, hash: u64) {
+        match place {
+            Place::Cell { old, chain, .. } => {
+                let buckets = if old { self.old } else { self.new };
+                self.astray |= place::bucket(hash, buckets) != chain;
+            }
+            Place::Slot {
+                dir: Some(first),
+                group,
+                ..
+            } => self.add_slot(image, first, group, hash),
+            _ => {}
+        }
+    }
+
+    fn add_slot(&mut self, image: &MapImage<'_>, first: u64, group: u64, hash: u64) {
+        let Some(dir) = self.dir else { return };
+        if self.table.is_none_or(|(at, ..)| at != first) {
+            self.table = dir.table_of(first).and_then(|number| {
+                let table = dir.tables.get(number)?;
+                let mask = table.header.as_ref()?.length_mask;
+                Some((first, number, table.groups.as_ref()?, mask))
+            });
+        }
+        let Some((_, number, groups, mask)) = self.table else {
+            self.astray = true;
+            self.unreachable = true;
+            return;
+        };
+        let index = place::directory_index(image.abi, hash, self.depth);
+        let entry = usize::try_from(index).ok().and_then(|i| dir.entries.get(i));
+        self.astray |=
+            !matches!(entry, Some(DirEntry::Table(t)) if usize::try_from(*t) == Ok(number));
+        if place::h1(hash) & mask != group && !self.unreachable {
+            // A mask that no table has is for the rule to judge, not to be followed.
+            self.unreachable = mask > u64::from(MAX_TABLE_CAPACITY)
+                || place::probe(hash, mask)
+                    .take_while(|g| *g != group)
+                    .any(|g| stops(image.abi, groups, g));
+        }
+    }
+}
+
+/// Whether a lookup that comes to the group ends there: it has an empty slot.
+pub fn stops(abi: Abi, groups: &Storage<'_>, group: u64) -> bool {
+    let word = groups.record(group).and_then(|bytes| abi.u64(bytes, 0));
+    word.is_some_and(|word| equal_tops(word, ctrl::EMPTY) != 0)
 }
 
 /// Finds groups of eight full slots with control byte 0 of which most keys do not fit.

@@ -358,7 +358,7 @@ fn check_load(s: &Subject<'_, '_>, out: &mut Verdicts) {
     if c.hmap.count <= 0 || c.hmap.count.cast_unsigned() <= limit {
         return;
     }
-    match count_classic(c) {
+    match count_classic(c, s.tallies.cells) {
         None => out.unknown(),
         Some(found) if found > limit => out.broken(
             Place::Header("B"),

@@ -165,6 +165,12 @@ fn check_toprange(s: &Subject<'_, '_>, out: &mut Verdicts) {
             }
             Part::Sound(array) => array,
         };
+        if !array.is_complete() {
+            out.unknown();
+        }
+        if !old && !s.tallies.cells.evacuated {
+            continue;
+        }
         each_chain(array, |sum| {
             if sum.is_untouched() || (old && tophash::is_evacuated(sum.first)) {
                 return;
@@ -209,9 +215,6 @@ fn check_toprange(s: &Subject<'_, '_>, out: &mut Verdicts) {
                 },
             );
         });
-        if !array.is_complete() {
-            out.unknown();
-        }
     }
 }
 
@@ -438,6 +441,12 @@ fn each_order(
             out.unknown();
         }
         let Some(array) = part.sound() else { continue };
+        if !array.is_complete() {
+            out.unknown();
+        }
+        if !old && !s.tallies.cells.disordered {
+            continue; // neither rule has anything to say
+        }
         let mut now: Option<Order> = None;
         let mut finish = |done: Option<Order>, out: &mut Verdicts| {
             if let Some(order) = done.filter(|o| !(old && o.evacuated)) {
@@ -459,9 +468,6 @@ fn each_order(
             }
         }
         finish(now, out);
-        if !array.is_complete() {
-            out.unknown();
-        }
     }
 }
 

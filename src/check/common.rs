@@ -146,7 +146,7 @@ fn has_no_storage(image: &MapImage<'_>) -> bool {
 fn check_count(s: &Subject<'_, '_>, out: &mut Verdicts) {
     let image = s.image;
     let (field, claimed, found) = match &image.body {
-        Body::Classic(c) => ("count", c.hmap.count, count_classic(c)),
+        Body::Classic(c) => ("count", c.hmap.count, count_classic(c, s.tallies.cells)),
         Body::Swiss(m) => ("used", m.map.used.cast_signed(), count_swiss(s)),
         Body::Unreadable => return out.unknown(),
     };
@@ -205,9 +205,8 @@ impl Spot {
     }
 }
 
-/// Calls `each` for every bucket and group of the storage that can be believed. Returns whether that
-/// was all of it.
-fn each_record(image: &MapImage<'_>, mut each: impl FnMut(Record<'_>)) -> bool {
+/// Calls `each` for every bucket and group of the storage that can be believed.
+fn each_record(image: &MapImage<'_>, mut each: impl FnMut(Record<'_>)) {
     each_storage(image, |stored| match stored {
         Stored::Buckets { old, array } => {
             for b in array.buckets() {
@@ -235,12 +234,12 @@ fn each_record(image: &MapImage<'_>, mut each: impl FnMut(Record<'_>)) -> bool {
                 });
             }
         }
-    })
+    });
 }
 
 fn check_free_elem(s: &Subject<'_, '_>, out: &mut Verdicts) {
     if s.image.slots.elem_size > 0 {
-        check_free(s, out, "elem bytes", is_stale_elem);
+        check_free(s, out, s.tallies.stale_elem, "elem bytes", is_stale_elem);
     }
 }
 
@@ -252,7 +251,7 @@ fn check_free_key(s: &Subject<'_, '_>, out: &mut Verdicts) {
         false if slots.key_ptr_words.is_empty() => return,
         false => "pointers in the key",
     };
-    check_free(s, out, what, |slots, record, i| {
+    check_free(s, out, s.tallies.stale_key, what, |slots, record, i| {
         is_stale_key(abi, slots, record, i)
     });
 }
@@ -278,15 +277,23 @@ pub fn is_stale_key(abi: Abi, slots: &SlotLayout, record: &[u8], i: u64) -> bool
     })
 }
 
-/// Reports every slot without an entry in which `is_dirty` sees left-overs.
+/// Reports every slot without an entry in which `is_dirty` sees left-overs; `some`: there are such slots, though
+/// perhaps only where the storage is in doubt.
 fn check_free(
     s: &Subject<'_, '_>,
     out: &mut Verdicts,
+    some: bool,
     what: &str,
     is_dirty: impl Fn(&SlotLayout, &[u8], u64) -> bool,
 ) {
+    if !s.tallies.whole {
+        out.unknown();
+    }
+    if !some {
+        return;
+    }
     let slots = &*s.image.slots;
-    let all = each_record(s.image, |r| {
+    each_record(s.image, |r| {
         for (i, free) in (0u8..).zip(r.free) {
             if free && is_dirty(slots, r.bytes, u64::from(i)) {
                 out.broken(
@@ -297,9 +304,6 @@ fn check_free(
             }
         }
     });
-    if !all {
-        out.unknown();
-    }
 }
 
 fn check_shared(s: &Subject<'_, '_>, out: &mut Verdicts) {

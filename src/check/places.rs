@@ -2,6 +2,7 @@
 //! In: an image with the hashes of its keys. Out: findings.
 
 use crate::check::census::Judged;
+use crate::check::census::stops;
 use crate::check::rule::Check;
 use crate::check::rule::Rule;
 use crate::check::rule::Scope;
@@ -21,8 +22,6 @@ use crate::maps::image::DirEntry;
 use crate::maps::image::Directory;
 use crate::maps::image::Place;
 use crate::maps::image::Storage;
-use crate::maps::image::ctrl;
-use crate::maps::image::group_ctrls;
 
 /// The rules of this file.
 pub static RULES: &[Rule] = &[
@@ -113,6 +112,9 @@ fn check_place(s: &Subject<'_, '_>, out: &mut Verdicts) {
     if !judges_keys(s, out) {
         return;
     }
+    if !s.tallies.keys.astray {
+        return;
+    }
     let (new, old) = (new_buckets(c).sound(), old_buckets(c).sound());
     s.image.for_each_key(|e, hash| {
         let (
@@ -198,6 +200,9 @@ fn check_dirbits(s: &Subject<'_, '_>, out: &mut Verdicts) {
     if !directory_is_right(s) {
         return out.unknown();
     }
+    if !s.tallies.keys.astray {
+        return;
+    }
     each_placed(s, dir, |table, hash, place, _| {
         let index = place::directory_index(s.image.abi, hash, depth);
         let entry = usize::try_from(index).ok().and_then(|i| dir.entries.get(i));
@@ -223,12 +228,12 @@ fn check_reach(s: &Subject<'_, '_>, out: &mut Verdicts) {
     if !judges_keys(s, out) {
         return;
     }
+    if !s.tallies.keys.unreachable {
+        return;
+    }
     let abi = s.image.abi;
     each_placed(s, dir, |table, hash, place, group| {
-        let stops = |g: &u64| {
-            let record = table.groups.and_then(|groups| groups.record(*g));
-            record.is_some_and(|bytes| group_ctrls(abi, bytes).contains(&ctrl::EMPTY))
-        };
+        let stops = |g: &u64| table.groups.is_some_and(|groups| stops(abi, groups, *g));
         let stop = place::probe(hash, table.length_mask)
             .take_while(|g| *g != group)
             .find(stops);

@@ -30,6 +30,7 @@ use crate::maps::image::Body;
 use crate::maps::image::Gaps;
 use crate::maps::image::MapImage;
 use crate::maps::syncmap::SyncMapImage;
+use std::sync::LazyLock;
 
 /// Every rule, in the order findings are shown.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
@@ -75,8 +76,13 @@ pub fn check_map(image: &MapImage<'_>) -> MapVerdict {
         ..MapVerdict::default()
     };
     let mut said = Verdicts::default();
-    for rule in rules() {
-        if !applies(rule, image) || (mid_write && !rule.holds_mid_write) {
+    let applying = match image.body {
+        Body::Classic(_) => &APPLYING.classic,
+        Body::Swiss(_) => &APPLYING.swiss,
+        Body::Unreadable => &APPLYING.unreadable,
+    };
+    for (rule, check) in applying {
+        if mid_write && !rule.holds_mid_write {
             continue;
         }
         if misplaced && rule.id != "MAP-PTR" {
@@ -85,10 +91,8 @@ pub fn check_map(image: &MapImage<'_>) -> MapVerdict {
             }
             continue;
         }
-        if let Check::Map(check) = rule.check {
-            check(&subject, &mut said);
-            out.take(rule, &mut said);
-        }
+        check(&subject, &mut said);
+        out.take(rule, &mut said);
     }
     out.settle(&image.gaps);
     out
@@ -111,6 +115,9 @@ pub fn check_sync_map(image: &SyncMapImage) -> MapVerdict {
 impl MapVerdict {
     /// Adds what one rule said, and empties it for the next.
     fn take(&mut self, rule: &'static Rule, said: &mut Verdicts) {
+        if said.total == 0 && !said.unknown {
+            return;
+        }
         if said.unknown && rule.severity == Severity::Error {
             self.unknown_rules.push(rule.id);
         }
@@ -139,12 +146,28 @@ impl MapVerdict {
     }
 }
 
-fn applies(rule: &Rule, image: &MapImage<'_>) -> bool {
-    match (&image.body, rule.scope) {
-        (_, Scope::All) => true,
-        (_, Scope::Sync) => false,
-        (Body::Unreadable, _) => false,
-        (Body::Classic(_), scope) => scope == Scope::Classic,
-        (Body::Swiss(_), scope) => scope == Scope::Swiss,
-    }
+/// The rules for each kind of map, in their order.
+struct Applying {
+    classic: Vec<(&'static Rule, MapCheck)>,
+    swiss: Vec<(&'static Rule, MapCheck)>,
+    unreadable: Vec<(&'static Rule, MapCheck)>,
 }
+
+/// What a rule looks at, and where it says what it sees.
+type MapCheck = fn(&Subject<'_, '_>, &mut Verdicts);
+
+static APPLYING: LazyLock<Applying> = LazyLock::new(|| {
+    let of = |scope: Scope| {
+        let concerned = rules().filter(|r| r.scope == Scope::All || r.scope == scope);
+        let check = |rule: &'static Rule| match rule.check {
+            Check::Map(check) => Some((rule, check)),
+            Check::Sync(_) => None,
+        };
+        concerned.filter_map(check).collect()
+    };
+    Applying {
+        classic: of(Scope::Classic),
+        swiss: of(Scope::Swiss),
+        unreadable: of(Scope::All),
+    }
+});

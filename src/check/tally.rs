@@ -2,31 +2,31 @@
 //! In: an image. Out: a sum for each old chain or table, and the number of live entries.
 
 use crate::base::bytes::Abi;
+use crate::base::bytes::all_zero;
 use crate::check::census::KeyCensus;
+use crate::check::common::is_stale_key;
 use crate::check::trust::Part;
+use crate::check::trust::each_storage;
 use crate::check::trust::is_read;
 use crate::check::trust::new_buckets;
 use crate::check::trust::old_buckets;
 use crate::maps::image::Body;
 use crate::maps::image::BucketArray;
+use crate::maps::image::BucketRef;
 use crate::maps::image::ClassicImage;
 use crate::maps::image::MapImage;
 use crate::maps::image::SLOTS;
 use crate::maps::image::Shape;
+use crate::maps::image::SlotLayout;
+use crate::maps::image::SlotOffsets;
 use crate::maps::image::Storage;
+use crate::maps::image::TOPS;
+use crate::maps::image::Unit;
 use crate::maps::image::ctrl;
+use crate::maps::image::equal_tops;
+use crate::maps::image::live_tops;
+use crate::maps::image::slots_of;
 use crate::maps::image::tophash;
-
-const ONES: u64 = 0x0101_0101_0101_0101;
-const TOPS: u64 = 0x8080_8080_8080_8080;
-
-/// How many bytes of `word` equal `byte`. The sum inside stays below 0x100 in every byte, so none
-/// disturbs its neighbour.
-fn count_bytes(word: u64, byte: u8) -> u64 {
-    let x = word ^ ONES.wrapping_mul(u64::from(byte));
-    let not_zero = (x & !TOPS).wrapping_add(!TOPS) | x;
-    u64::from((!not_zero & TOPS).count_ones())
-}
 
 /// The slots of some groups by their state.
 #[derive(Clone, Copy, Default, Debug)]
@@ -48,12 +48,14 @@ pub struct Tally {
 impl Tally {
     /// The slots of one group. The order of its slots, and so the byte order, does not matter.
     pub fn of_group(abi: Abi, group: &[u8]) -> Tally {
-        let word = abi.u64(group, 0).unwrap_or_default();
-        let full = SLOTS.saturating_sub(u64::from((word & TOPS).count_ones()));
-        let (empty, deleted) = (
-            count_bytes(word, ctrl::EMPTY),
-            count_bytes(word, ctrl::DELETED),
-        );
+        Tally::of_word(abi.u64(group, 0).unwrap_or_default())
+    }
+
+    fn of_word(word: u64) -> Tally {
+        let count = |tops: u64| u64::from(tops.count_ones());
+        let full = count(!word & TOPS);
+        let empty = count(equal_tops(word, ctrl::EMPTY));
+        let deleted = count(equal_tops(word, ctrl::DELETED));
         let illegal = SLOTS
             .saturating_sub(full)
             .saturating_sub(empty)
@@ -69,20 +71,12 @@ impl Tally {
         }
     }
 
-    fn of_groups(abi: Abi, groups: &Storage<'_>) -> Tally {
-        let mut sum = Tally {
-            complete: is_read(groups),
-            ..Tally::default()
-        };
-        for (_, bytes) in groups.records() {
-            let group = Tally::of_group(abi, bytes);
-            sum.full = sum.full.saturating_add(group.full);
-            sum.empty = sum.empty.saturating_add(group.empty);
-            sum.deleted = sum.deleted.saturating_add(group.deleted);
-            sum.illegal = sum.illegal.saturating_add(group.illegal);
-            sum.mixed = sum.mixed.saturating_add(group.mixed);
-        }
-        sum
+    fn add(&mut self, group: Tally) {
+        self.full = self.full.saturating_add(group.full);
+        self.empty = self.empty.saturating_add(group.empty);
+        self.deleted = self.deleted.saturating_add(group.deleted);
+        self.illegal = self.illegal.saturating_add(group.illegal);
+        self.mixed = self.mixed.saturating_add(group.mixed);
     }
 
     /// Whether the numbers are those of the process: all was read, and every byte means something.
@@ -91,40 +85,161 @@ impl Tally {
     }
 }
 
+/// The cells of `buckets` by their state, and whether they are in order.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct CellTally {
+    /// Cells that hold an entry.
+    pub live: u64,
+    /// Some cell is marked as evacuated.
+    pub evacuated: bool,
+    /// In some chain a cell in use is behind an emptyRest, or the last cell in use is emptyOne.
+    pub disordered: bool,
+}
+
+impl CellTally {
+    fn add_chain(&mut self, words: impl Iterator<Item = u64>) {
+        let (mut rest, mut last) = (false, 0u8);
+        for word in words {
+            let live = live_tops(word);
+            self.live = self.live.saturating_add(u64::from(live.count_ones()));
+            let empty = equal_tops(word, tophash::EMPTY_REST);
+            let marked = TOPS & !live & !empty & !equal_tops(word, tophash::EMPTY_ONE);
+            self.evacuated |= marked != 0;
+            // Behind the first emptyRest everything is.
+            let used = word.checked_shr(empty.trailing_zeros() & !7).unwrap_or(0);
+            self.disordered |= used != 0 || (rest && word != 0);
+            rest |= empty != 0;
+            if word != 0 {
+                let [mark, ..] = word.wrapping_shr(word.ilog2() & !7).to_le_bytes();
+                last = mark;
+            }
+        }
+        self.disordered |= last == tophash::EMPTY_ONE;
+    }
+}
+
 /// The tallies of one map.
 #[derive(Clone, Default, Debug)]
 pub struct Tallies {
+    /// All arrays can be believed, and all of their bytes were read.
+    pub whole: bool,
     /// That of a small map's group.
     pub small: Tally,
     /// Those of the tables, in the order of `Directory::tables`; zero where the groups are missing.
     pub tables: Vec<Tally>,
+    /// The cells of `buckets`.
+    pub cells: CellTally,
+    /// Some slot without an entry has an elem that is not zero.
+    pub stale_elem: bool,
+    /// Some slot without an entry has pointers in its key.
+    pub stale_key: bool,
     /// The keys by whether their hashes fit.
     pub keys: KeyCensus,
 }
 
 impl Tallies {
-    /// Counts the slots of a map, of which classic maps have none, and the keys.
+    /// Counts the slots of a map and its keys.
     pub fn of(image: &MapImage<'_>) -> Tallies {
+        let whole = each_storage(image, |_| {});
         let mut all = Tallies {
-            keys: KeyCensus::of(image),
+            whole,
+            keys: KeyCensus::of(image, whole),
             ..Tallies::default()
         };
-        let Body::Swiss(s) = &image.body else {
-            return all;
-        };
-        match &s.shape {
-            Shape::Small(group) => all.small = Tally::of_groups(image.abi, group),
-            Shape::Tables(dir) => {
-                let one = |groups: &Storage<'_>| Tally::of_groups(image.abi, groups);
-                all.tables = dir
-                    .tables
-                    .iter()
-                    .map(|t| t.groups.as_ref().map(one).unwrap_or_default())
-                    .collect();
+        let mut stale = Stale::of(image);
+        image.for_each_unit(|unit| match unit {
+            Unit::Chain {
+                old,
+                main,
+                overflow,
+            } => {
+                let words = overflow.iter().map(|o| o.bucket().marks());
+                if !old {
+                    let words = std::iter::once(main.marks()).chain(words);
+                    all.cells.add_chain(words);
+                }
+                stale.add_bucket(&main);
+                overflow.iter().for_each(|o| stale.add_bucket(&o.bucket()));
             }
-            Shape::Empty | Shape::Nonsense => {}
+            Unit::Groups { dir: None, groups } => {
+                all.small = stale.add_groups(groups);
+            }
+            Unit::Groups { .. } => {}
+        });
+        if let Body::Swiss(s) = &image.body
+            && let Shape::Tables(dir) = &s.shape
+        {
+            let mut one = |groups: &Storage<'_>| stale.add_groups(groups);
+            let sums = dir
+                .tables
+                .iter()
+                .map(|t| t.groups.as_ref().map(&mut one).unwrap_or_default());
+            all.tables = sums.collect();
         }
+        all.stale_elem = stale.elem;
+        all.stale_key = stale.key;
         all
+    }
+}
+
+/// Looks for what is left in slots without an entry.
+struct Stale<'i> {
+    abi: Abi,
+    slots: SlotOffsets,
+    layout: &'i SlotLayout,
+    elem: bool,
+    key: bool,
+}
+
+impl<'i> Stale<'i> {
+    fn of(image: &'i MapImage<'_>) -> Stale<'i> {
+        Stale {
+            abi: image.abi,
+            slots: image.slots.offsets(),
+            layout: &image.slots,
+            elem: false,
+            key: false,
+        }
+    }
+
+    fn add_bucket(&mut self, bucket: &BucketRef<'_>) {
+        let marks = bucket.marks();
+        let free = equal_tops(marks, tophash::EMPTY_REST) | equal_tops(marks, tophash::EMPTY_ONE);
+        self.add(bucket.bytes, free);
+    }
+
+    /// The same of all groups of a table, and the sum of their slots.
+    fn add_groups(&mut self, groups: &Storage<'_>) -> Tally {
+        let mut sum = Tally {
+            complete: is_read(groups),
+            ..Tally::default()
+        };
+        for (_, bytes) in groups.records() {
+            let word = self.abi.u64(bytes, 0).unwrap_or_default();
+            sum.add(Tally::of_word(word));
+            let free = equal_tops(word, ctrl::EMPTY) | equal_tops(word, ctrl::DELETED);
+            self.add(bytes, free);
+        }
+        sum
+    }
+
+    fn add(&mut self, record: &[u8], free: u64) {
+        if self.elem && self.key {
+            return;
+        }
+        for i in slots_of(free) {
+            let elem = self.slots.elem(record, i);
+            self.elem |= elem.is_some_and(|elem| !is_zero(elem));
+            self.key |= is_stale_key(self.abi, self.layout, record, u64::from(i));
+        }
+    }
+}
+
+/// Whether every byte is zero; most elems are a word.
+fn is_zero(bytes: &[u8]) -> bool {
+    match <[u8; 8]>::try_from(bytes) {
+        Ok(word) => word == [0; 8],
+        Err(_) => all_zero(bytes),
     }
 }
 
@@ -190,8 +305,8 @@ fn count(cells: [u8; 8], is: impl Fn(u8) -> bool) -> u64 {
 }
 
 /// Live entries of a classic map by a full walk; `None` when that number cannot be had, because
-/// something was not read or because a more basic rule is broken.
-pub fn count_classic(c: &ClassicImage<'_>) -> Option<u64> {
+/// something was not read or because a more basic rule is broken. `cells`: those of `buckets`.
+pub fn count_classic(c: &ClassicImage<'_>, cells: CellTally) -> Option<u64> {
     let mut total = 0u64;
     let mut certain = true;
     match new_buckets(c) {
@@ -199,10 +314,8 @@ pub fn count_classic(c: &ClassicImage<'_>) -> Option<u64> {
         Part::Doubtful => return None,
         Part::Sound(array) => {
             certain &= array.is_complete();
-            each_chain(array, |sum| {
-                certain &= sum.is_untouched();
-                total = total.saturating_add(sum.live);
-            });
+            certain &= !cells.evacuated;
+            total = total.saturating_add(cells.live);
         }
     }
     match old_buckets(c) {

@@ -3,6 +3,7 @@
 
 use crate::base::addr::Addr;
 use crate::base::bytes::Abi;
+use crate::base::dense::Dense;
 use crate::base::limits::MIN_HASH_WORK;
 use crate::file::corefile::Machine;
 use crate::hash::memhash::GlobalFault;
@@ -13,6 +14,7 @@ use crate::hash::plan::Plan;
 use crate::hash::plan::Planner;
 use crate::hash::plan::Step;
 use crate::hash::signature;
+use crate::process::memory::Memory;
 use crate::runtime::pclntab::PcTables;
 use crate::runtime::program::Program;
 use crate::runtime::typemeta::TypeMeta;
@@ -43,13 +45,13 @@ pub struct Hashers<'v, 'a> {
     most_work: u64,
     /// go1.19 or before: nothing tells which types never lie on the heap.
     before_not_in_heap: bool,
-    by_map: Mutex<HashMap<TypeId, Arc<KeyType>>>,
+    by_map: Dense<KeyType>,
     held: Mutex<HashMap<TypeWord, Option<Arc<Held>>>>,
     proven: OnceLock<HashSet<TypeId>>,
 }
 
 /// How the keys of one map type are hashed.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct KeyType {
     /// What to do; `None` when it is not known.
     pub plan: Option<Plan>,
@@ -59,9 +61,17 @@ pub struct KeyType {
     pub hasher: HasherFact,
 }
 
+/// That of what is no map.
+static NO_KEY_TYPE: KeyType = KeyType {
+    plan: None,
+    descriptor: None,
+    hasher: HasherFact::Unknown,
+};
+
 /// What a map type's `Hasher` leads to.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub enum HasherFact {
+    #[default]
     /// There is no descriptor, or it or the function tables could not be read.
     Unknown,
     /// A hash function that fits the key type, by name.
@@ -109,7 +119,7 @@ impl<'v, 'a> Hashers<'v, 'a> {
                 bytes.saturating_add(MIN_HASH_WORK)
             },
             before_not_in_heap: minor(version).is_some_and(|m| m < 20),
-            by_map: Mutex::new(HashMap::new()),
+            by_map: Dense::default(),
             held: Mutex::new(HashMap::new()),
             proven: OnceLock::new(),
         }
@@ -163,6 +173,12 @@ impl<'v, 'a> Hashers<'v, 'a> {
         self.untested
     }
 
+    /// Whether that is the memory all of this was read from, and not one with other bytes in it.
+    pub(crate) fn is_of(&self, mem: &Memory<'_>) -> bool {
+        let own: *const Memory<'_> = self.program.mem;
+        std::ptr::addr_eq(own, mem)
+    }
+
     pub(crate) fn abi(&self) -> Abi {
         self.program.mem.abi
     }
@@ -182,25 +198,13 @@ impl<'v, 'a> Hashers<'v, 'a> {
     }
 
     /// How the keys of map type `ty` are hashed.
-    pub fn key_type(&self, ty: TypeId) -> Arc<KeyType> {
-        let graph = self.program.graph;
-        if let Ok(known) = self.by_map.lock()
-            && let Some(key_type) = known.get(&ty)
-        {
-            return key_type.clone();
-        }
-        let made = Arc::new(match graph.get(ty).kind {
+    pub fn key_type(&self, ty: TypeId) -> &KeyType {
+        let make = || match self.program.graph.get(ty).kind {
             Kind::Map { key, .. } => self.make_key_type(ty, key),
-            _ => KeyType {
-                plan: None,
-                descriptor: None,
-                hasher: HasherFact::Unknown,
-            },
-        });
-        if let Ok(mut known) = self.by_map.lock() {
-            known.insert(ty, made.clone());
-        }
-        made
+            _ => KeyType::default(),
+        };
+        let known = self.by_map.get_or_make(ty.0, make);
+        known.unwrap_or(&NO_KEY_TYPE)
     }
 
     fn make_key_type(&self, map: TypeId, key: TypeId) -> KeyType {

@@ -8,6 +8,7 @@ use crate::base::home::Home;
 use crate::base::limits::MAX_B;
 use crate::base::limits::MAX_CHAIN;
 use crate::base::limits::MAX_OVERFLOW;
+use crate::maps::headers::ClassicFields;
 use crate::maps::image::BucketArray;
 use crate::maps::image::ChainFault;
 use crate::maps::image::ChainFaultKind;
@@ -18,12 +19,12 @@ use crate::maps::image::MIN_B_PREALLOC;
 use crate::maps::image::MapExtra;
 use crate::maps::image::OverflowBucket;
 use crate::maps::image::OverflowList;
+use crate::maps::image::Runs;
 use crate::maps::image::Seat;
 use crate::maps::image::SlotLayout;
 use crate::maps::image::Storage;
 use crate::maps::storage::read_storage;
 use crate::process::memory::Memory;
-use crate::runtime::claims::Bound;
 use crate::runtime::heap::Heap;
 use std::collections::HashMap;
 
@@ -31,8 +32,7 @@ use std::collections::HashMap;
 pub(crate) struct ClassicReader<'r, 'v, 'a> {
     pub(crate) mem: &'r Memory<'a>,
     pub(crate) heap: &'r Heap<'v, 'a>,
-    pub(crate) hmap: &'r Bound,
-    pub(crate) extra: &'r Bound,
+    pub(crate) fields: &'r ClassicFields,
 }
 
 impl<'a> ClassicReader<'_, '_, 'a> {
@@ -65,31 +65,8 @@ impl<'a> ClassicReader<'_, '_, 'a> {
     }
 
     pub(crate) fn read_header(&self, addr: Addr) -> Result<Hmap, Fault> {
-        let bytes = self.mem.bytes(addr, self.hmap.size)?;
-        let field = |name: &str| {
-            let f = self.hmap.field(name)?;
-            self.mem
-                .abi
-                .uint(&bytes, usize::try_from(f.off).ok()?, f.size)
-        };
-        let get = |name| field(name).unwrap_or(0);
-        let small = |name| u8::try_from(get(name)).unwrap_or(u8::MAX);
-        let count = self
-            .hmap
-            .off("count")
-            .and_then(|o| self.mem.abi.int(&bytes, usize::try_from(o).ok()?));
-        Ok(Hmap {
-            count: count.unwrap_or(0),
-            flags: small("flags"),
-            b: small("B"),
-            noverflow: u16::try_from(get("noverflow")).unwrap_or(u16::MAX),
-            hash0: u32::try_from(get("hash0")).unwrap_or(u32::MAX),
-            buckets: Addr(get("buckets")),
-            oldbuckets: Addr(get("oldbuckets")),
-            nevacuate: get("nevacuate"),
-            extra: Addr(get("extra")),
-            clear_seq: field("clearSeq"),
-        })
+        let bytes = self.mem.bytes(addr, self.fields.size)?;
+        Ok(self.fields.hmap(self.mem.abi, &bytes))
     }
 
     fn read_array(
@@ -236,22 +213,18 @@ impl<'a> ClassicReader<'_, '_, 'a> {
     }
 
     fn read_extra(&self, addr: Addr, gaps: &mut Gaps) -> Option<MapExtra> {
-        let bytes = match self.mem.bytes(addr, self.extra.size) {
+        let bytes = match self.mem.bytes(addr, self.fields.extra_size) {
             Ok(b) => b,
             Err(fault) => {
                 gaps.push("mapextra", fault);
                 return None;
             }
         };
-        let ptr = |name| {
-            let off = self.extra.off(name).and_then(|o| usize::try_from(o).ok());
-            Addr(off.and_then(|o| self.mem.abi.uptr(&bytes, o)).unwrap_or(0))
-        };
-        let mut list = |name, what| self.read_list(ptr(name), what, gaps);
+        let [overflow, oldoverflow, next_overflow] = self.fields.extra(self.mem.abi, &bytes);
         Some(MapExtra {
-            overflow: list("overflow", "mapextra.overflow"),
-            oldoverflow: list("oldoverflow", "mapextra.oldoverflow"),
-            next_overflow: ptr("nextOverflow"),
+            overflow: self.read_list(overflow, "mapextra.overflow", gaps),
+            oldoverflow: self.read_list(oldoverflow, "mapextra.oldoverflow", gaps),
+            next_overflow,
         })
     }
 
@@ -311,6 +284,6 @@ fn empty_storage<'a>() -> Storage<'a> {
         claimed: 0,
         count: 0,
         home: Home::Unknown,
-        runs: Vec::new(),
+        runs: Runs::default(),
     }
 }

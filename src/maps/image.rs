@@ -8,6 +8,7 @@ mod keys;
 mod place;
 mod slots;
 mod swiss;
+mod units;
 
 use crate::base::addr::Addr;
 use crate::base::bytes::Abi;
@@ -18,6 +19,7 @@ pub use crate::maps::image::keys::*;
 pub use crate::maps::image::place::*;
 pub use crate::maps::image::slots::*;
 pub use crate::maps::image::swiss::*;
+pub use crate::maps::image::units::*;
 use std::sync::Arc;
 
 /// One map, read as far as it could be.
@@ -135,89 +137,6 @@ impl<'a> MapImage<'a> {
                 _ => {}
             },
             Body::Unreadable => {}
-        }
-    }
-
-    /// Calls `each` for every live entry that could be read, once: for a growing classic map the
-    /// cells of unevacuated old chains and of the new array.
-    pub fn for_each_entry<'i>(&'i self, mut each: impl FnMut(EntryRef<'i>)) {
-        match &self.body {
-            Body::Classic(c) => {
-                for (old, array) in [(true, c.old.as_ref()), (false, c.new.as_ref())] {
-                    let Some(array) = array else { continue };
-                    for b in array.buckets() {
-                        self.live_cells(old, &b, &mut each);
-                    }
-                }
-            }
-            Body::Swiss(s) => match &s.shape {
-                Shape::Small(group) => self.full_slots(None, group, &mut each),
-                Shape::Tables(dir) => {
-                    for t in &dir.tables {
-                        if let Some(groups) = &t.groups {
-                            self.full_slots(Some(t.first), groups, &mut each);
-                        }
-                    }
-                }
-                Shape::Empty | Shape::Nonsense => {}
-            },
-            Body::Unreadable => {}
-        }
-    }
-
-    fn live_cells<'i>(&self, old: bool, b: &BucketRef<'i>, each: &mut impl FnMut(EntryRef<'i>)) {
-        for (cell, mark) in (0u8..).zip(b.tophash()) {
-            if !tophash::is_live(mark) {
-                continue;
-            }
-            let i = u64::from(cell);
-            if let (Some(key), Some(elem)) =
-                (self.slots.key(b.bytes, i), self.slots.elem(b.bytes, i))
-            {
-                let place = Place::Cell {
-                    old,
-                    chain: b.chain,
-                    position: b.position,
-                    cell,
-                };
-                each(EntryRef {
-                    place,
-                    record_addr: b.addr,
-                    idx: cell,
-                    mark,
-                    key,
-                    elem,
-                });
-            }
-        }
-    }
-
-    fn full_slots<'i>(
-        &self,
-        dir: Option<u64>,
-        groups: &'i Storage<'_>,
-        each: &mut impl FnMut(EntryRef<'i>),
-    ) {
-        for (group, bytes) in groups.records() {
-            for (slot, mark) in (0u8..).zip(group_ctrls(self.abi, bytes)) {
-                if !ctrl::is_full(mark) {
-                    continue;
-                }
-                let i = u64::from(slot);
-                if let (Some(key), Some(elem)) =
-                    (self.slots.key(bytes, i), self.slots.elem(bytes, i))
-                {
-                    let record_addr = groups.record_addr(group).unwrap_or_default();
-                    each(EntryRef {
-                        place: Place::Slot { dir, group, slot },
-                        record_addr,
-                        idx: slot,
-                        mark,
-                        key,
-                        elem,
-                    });
-                }
-            }
         }
     }
 }

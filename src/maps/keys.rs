@@ -19,11 +19,13 @@ use crate::maps::image::Hmap;
 use crate::maps::image::KeyFacts;
 use crate::maps::image::MapImage;
 use crate::maps::image::Place;
+use crate::maps::image::SharedFacts;
 use crate::maps::image::SlotLayout;
 use crate::maps::image::TypeFacts;
+use crate::maps::image::Unit;
 use crate::maps::image::tophash;
+use crate::maps::layout::MapLayouts;
 use crate::process::memory::Memory;
-use crate::runtime::claims::Bound;
 use crate::types::graph::TypeGraph;
 use std::borrow::Cow;
 
@@ -32,9 +34,15 @@ pub(crate) struct KeyReader<'r, 'v, 'a> {
     pub(crate) mem: &'r Memory<'a>,
     pub(crate) graph: &'r TypeGraph<'v>,
     pub(crate) hashers: &'r Hashers<'v, 'a>,
-    /// The map type's descriptor.
-    pub(crate) map_type: Option<&'r Bound>,
+    pub(crate) layouts: &'r MapLayouts,
 }
+
+/// Most keys that are compared pair by pair.
+const FEW: usize = 16;
+/// Most keys whose hashes are sorted into a field of bits first.
+const MANY: usize = 4096;
+/// Words of that field: for a full table, 16 bits a key.
+const FIELD: usize = 256;
 
 /// A key that was hashed, kept while its chain or table is looked through.
 struct Hashed<'i> {
@@ -49,7 +57,7 @@ impl<'a> KeyReader<'_, '_, 'a> {
         let key_type = self.hashers.key_type(image.slots.map_type);
         let mut facts = KeyFacts {
             state: HashState::Unknown,
-            descriptor: self.descriptor(&key_type, image),
+            descriptor: self.facts(key_type, image),
             global: self.hashers.fault(),
             ..KeyFacts::default()
         };
@@ -111,48 +119,58 @@ impl<'a> KeyReader<'_, '_, 'a> {
         facts: &mut KeyFacts,
         gaps: &mut Gaps,
     ) {
-        let mut together: Vec<Hashed<'_>> = Vec::new();
-        let mut number = 0u64;
-        image.for_each_entry(|e: EntryRef<'_>| {
-            let hash = match self.value(&image.slots, e.key) {
-                Ok(key) => hasher.hash(plan, &key, seed),
-                Err(other) => other,
-            };
-            match hash {
-                KeyHash::Known(hash) => {
-                    if together
-                        .last()
-                        .is_some_and(|h| !is_together(h.place, e.place))
-                    {
-                        self.find_equal(image, plan, hasher, &mut together, facts);
+        let slots = image.slots.offsets();
+        let claimed = image.claimed_len().and_then(|n| usize::try_from(n).ok());
+        facts.hashes.reserve(claimed.unwrap_or(0).min(MANY));
+        image.for_each_unit(|unit| {
+            let (first, odd) = (facts.hashes.len(), facts.odd.len());
+            unit.for_each_entry(image.abi, &slots, &mut |e: EntryRef<'_>| {
+                let hash = match self.value(&image.slots, e.key) {
+                    Ok(key) => hasher.hash(plan, &key, seed),
+                    Err(other) => other,
+                };
+                match hash {
+                    KeyHash::Known(_) => {}
+                    KeyHash::Fault(f) if !f.why.is_the_process() => {
+                        gaps.push("key", f);
+                        facts.odd.push((facts.hashes.len() as u64, hash));
                     }
-                    together.push(Hashed {
-                        hash,
-                        key: e.key,
-                        place: e.place,
-                    });
+                    other => facts.odd.push((facts.hashes.len() as u64, other)),
                 }
-                KeyHash::Fault(f) if !f.why.is_the_process() => {
-                    gaps.push("key", f);
-                    facts.odd.push((number, hash));
-                }
-                other => facts.odd.push((number, other)),
+                facts.hashes.push(hash.known().unwrap_or(0));
+            });
+            let hashes = facts.hashes.get(first..).unwrap_or_default();
+            if facts.odd.len() > odd || has_equal(hashes) {
+                self.find_equal(image, plan, hasher, (&unit, first, odd), facts);
             }
-            facts.hashes.push(hash.known().unwrap_or(0));
-            number = number.saturating_add(1);
         });
-        self.find_equal(image, plan, hasher, &mut together, facts);
     }
 
-    /// Finds equal keys among those of one chain or table, and forgets them.
+    /// Finds equal keys among those of one chain or table, whose hashes begin at `first` and whose odd ones
+    /// at `odd`.
     fn find_equal(
         &self,
         image: &MapImage<'a>,
         plan: &Plan,
         hasher: &mut KeyHasher<'_, '_, 'a>,
-        together: &mut Vec<Hashed<'_>>,
+        (unit, first, odd): (&Unit<'_, 'a>, usize, usize),
         facts: &mut KeyFacts,
     ) {
+        let mut together: Vec<Hashed<'_>> = Vec::new();
+        let mut hashes = (first..).zip(facts.hashes.get(first..).unwrap_or_default());
+        let mut odd = facts.odd.get(odd..).unwrap_or_default().iter().peekable();
+        unit.for_each_entry(image.abi, &image.slots.offsets(), &mut |e: EntryRef<'_>| {
+            let Some((n, hash)) = hashes.next() else {
+                return;
+            };
+            if odd.next_if(|(o, _)| *o == n as u64).is_none() {
+                together.push(Hashed {
+                    hash: *hash,
+                    key: e.key,
+                    place: e.place,
+                });
+            }
+        });
         together.sort_by_key(|h| h.hash);
         for pair in together.windows(2) {
             let [a, b] = pair else { continue };
@@ -177,7 +195,6 @@ impl<'a> KeyReader<'_, '_, 'a> {
                 });
             }
         }
-        together.clear();
     }
 
     /// The key itself: behind the pointer, where the slot holds one.
@@ -241,6 +258,18 @@ impl<'a> KeyReader<'_, '_, 'a> {
         }
     }
 
+    /// What the descriptor says, against the type: the same for all maps of one type, unless somebody asks
+    /// what would be if memory were other than it is.
+    fn facts(&self, key_type: &KeyType, image: &MapImage<'_>) -> SharedFacts {
+        let make = || SharedFacts::from(self.descriptor(key_type, image));
+        if !self.hashers.is_of(self.mem) {
+            return make();
+        }
+        let number = image.slots.map_type.0;
+        let known = self.layouts.facts.get_or_make(number, make);
+        known.cloned().unwrap_or_default()
+    }
+
     /// Holds what the descriptor says against the type.
     fn descriptor(&self, key_type: &KeyType, image: &MapImage<'_>) -> TypeFacts {
         let mut out = TypeFacts {
@@ -248,7 +277,7 @@ impl<'a> KeyReader<'_, '_, 'a> {
             hasher: key_type.hasher.clone(),
             ..TypeFacts::default()
         };
-        let (Some(at), Some(bound)) = (key_type.descriptor, self.map_type) else {
+        let (Some(at), Some(bound)) = (key_type.descriptor, self.layouts.map_type.as_ref()) else {
             return out;
         };
         let Ok(bytes) = self.mem.bytes(at, bound.size) else {
@@ -288,18 +317,47 @@ impl<'a> KeyReader<'_, '_, 'a> {
     }
 }
 
-/// Whether equal keys at these places would have been found by one lookup: same chain, or same table.
-fn is_together(a: Place, b: Place) -> bool {
-    match (a, b) {
-        (
-            Place::Cell {
-                old: o, chain: c, ..
-            },
-            Place::Cell { old, chain, .. },
-        ) => (o, c) == (old, chain),
-        (Place::Slot { dir: d, .. }, Place::Slot { dir, .. }) => d == dir,
-        _ => false,
+/// Whether two of the hashes are the same.
+fn has_equal(hashes: &[u64]) -> bool {
+    if hashes.len() <= FEW {
+        let mut rest = hashes;
+        while let Some((one, others)) = rest.split_first() {
+            if others.iter().fold(false, |same, h| same | (h == one)) {
+                return true;
+            }
+            rest = others;
+        }
+        return false;
     }
+    let mut doubtful: Vec<u64> = Vec::new();
+    if hashes.len() > MANY {
+        doubtful.extend(hashes);
+    } else {
+        // Two of them meet in one bit by chance, now and then: only those have to be compared.
+        let (mut once, mut twice) = ([0u64; FIELD], [0u64; FIELD]);
+        for hash in hashes {
+            let (word, bit) = in_field(*hash);
+            if let (Some(once), Some(twice)) = (once.get_mut(word), twice.get_mut(word)) {
+                *twice |= *once & bit;
+                *once |= bit;
+            }
+        }
+        doubtful.extend(hashes.iter().filter(|hash| {
+            let (word, bit) = in_field(**hash);
+            twice.get(word).is_some_and(|w| w & bit != 0)
+        }));
+    }
+    doubtful.sort_unstable();
+    doubtful
+        .windows(2)
+        .any(|pair| matches!(pair, [a, b] if a == b))
+}
+
+/// The word and bit of a hash. Hashes of one table have their highest bits in common.
+fn in_field(hash: u64) -> (usize, u64) {
+    let mixed = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let [.., low, high] = mixed.to_le_bytes();
+    (usize::from(high), 1u64 << (low & 63))
 }
 
 impl MapImage<'_> {
@@ -318,5 +376,31 @@ impl MapImage<'_> {
             Body::Classic(_) => place::tophash(self.abi, hash),
             Body::Swiss(_) | Body::Unreadable => place::h2(hash),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_hashes_are_seen_however_many_there_are() {
+        for n in [2usize, 8, 16, 17, 900, MANY, MANY + 1] {
+            let mut x = 0x2545_f491_4f6c_dd1du64;
+            let mut hashes: Vec<u64> = (0..n)
+                .map(|_| {
+                    x ^= x << 13;
+                    x ^= x >> 7;
+                    x ^= x << 17;
+                    x
+                })
+                .collect();
+            assert!(!has_equal(&hashes), "{n}");
+            if let (Some(first), Some(last)) = (hashes.first().copied(), hashes.last_mut()) {
+                *last = first;
+            }
+            assert!(has_equal(&hashes), "{n}");
+        }
+        assert!(!has_equal(&[]) && !has_equal(&[0]));
     }
 }

@@ -1,8 +1,13 @@
 //! How this program lays out maps: told by the fields its types have, not by its version.
 //! In: the program's types. Out: header layouts, and one `SlotLayout` per map type.
 
+use crate::base::dense::Dense;
+use crate::maps::headers::HeaderFields;
 use crate::maps::image::SLOTS;
+use crate::maps::image::SharedFacts;
 use crate::maps::image::SlotLayout;
+use crate::maps::refplan::HalfPlan;
+use crate::maps::refplan::half_plans;
 use crate::runtime::claims::Bound;
 use crate::runtime::claims::CLASSIC_MAP_TYPE;
 use crate::runtime::claims::GROUPS_REFERENCE;
@@ -17,9 +22,7 @@ use crate::types::graph::Kind;
 use crate::types::graph::Type;
 use crate::types::graph::TypeGraph;
 use crate::types::graph::TypeId;
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::Mutex;
 
 /// Largest key or elem that is stored in the slot itself; larger ones are stored by pointer.
 /// Source: `internal/abi/map.go`, `MapMaxKeyBytes` and `MapMaxElemBytes`, all versions.
@@ -71,8 +74,14 @@ pub struct MapLayouts {
     pub family: Family,
     /// The descriptors of map types, where their layout is known.
     pub map_type: Option<Bound>,
+    /// Where the fields of a header are.
+    pub(crate) header: HeaderFields,
     word: u64,
-    by_type: Mutex<HashMap<TypeId, Option<Arc<SlotLayout>>>>,
+    by_type: Dense<Option<Arc<SlotLayout>>>,
+    /// What in an entry refers to something, by map type.
+    refs: Dense<[HalfPlan; 2]>,
+    /// What descriptors say of the map types.
+    pub(crate) facts: Dense<SharedFacts>,
 }
 
 impl MapLayouts {
@@ -98,27 +107,33 @@ impl MapLayouts {
             Family::Swiss { .. } => SWISS_MAP_TYPE.bind(program),
         };
         Some(MapLayouts {
+            header: HeaderFields::of(&family),
             family,
             map_type,
             word: program.mem.abi.word(),
-            by_type: Mutex::new(HashMap::new()),
+            by_type: Dense::default(),
+            refs: Dense::default(),
+            facts: Dense::default(),
         })
     }
 
     /// The layout of a bucket or group of map type `ty`. `None` when `ty` is no map, or its storage
     /// type makes no sense.
     pub fn slots(&self, graph: &TypeGraph<'_>, ty: TypeId) -> Option<Arc<SlotLayout>> {
-        let ty = graph.strip(ty);
-        if let Ok(known) = self.by_type.lock()
-            && let Some(slots) = known.get(&ty)
-        {
-            return slots.clone();
+        if let Some(known) = self.by_type.get(ty.0) {
+            return known.clone();
         }
-        let slots = self.make_slots(graph, ty).map(Arc::new);
-        if let Ok(mut known) = self.by_type.lock() {
-            known.insert(ty, slots.clone());
-        }
-        slots
+        // Every name of a type has the same layout.
+        let stripped = graph.strip(ty);
+        let make = || self.make_slots(graph, stripped).map(Arc::new);
+        let slots = self.by_type.get_or_make(stripped.0, make)?.clone();
+        self.by_type.get_or_make(ty.0, || slots)?.clone()
+    }
+
+    /// What in an entry of a map with these slots refers to something: in its key, and in its elem.
+    pub(crate) fn refs(&self, graph: &TypeGraph<'_>, slots: &SlotLayout) -> Option<&[HalfPlan; 2]> {
+        let make = || half_plans(graph, slots);
+        self.refs.get_or_make(slots.map_type.0, make)
     }
 
     fn make_slots(&self, graph: &TypeGraph<'_>, ty: TypeId) -> Option<SlotLayout> {

@@ -2,11 +2,13 @@
 
 mod classic;
 mod extras;
+mod headers;
 mod heaptypes;
 pub mod image;
 pub(crate) mod keys;
 pub mod layout;
 pub mod reader;
+mod refplan;
 mod refs;
 mod storage;
 mod swiss;

@@ -5,6 +5,7 @@ use crate::base::addr::Addr;
 use crate::hash::hasher::Hashers;
 use crate::maps::classic::ClassicReader;
 use crate::maps::extras::misplaced;
+use crate::maps::headers::HeaderFields;
 use crate::maps::heaptypes::heap_types;
 use crate::maps::image::Body;
 use crate::maps::image::Gaps;
@@ -110,32 +111,29 @@ impl<'v, 'a> MapReader<'v, 'a> {
     /// The fields of the table at `addr`, likewise.
     pub fn swiss_table(&self, addr: Addr) -> Option<TableHeader> {
         let swiss = self.swiss()?;
-        let bytes = swiss.mem.bytes(addr, swiss.table.size).ok()?;
-        Some(swiss.table_header(&bytes))
+        let bytes = swiss.mem.bytes(addr, swiss.fields.table_size).ok()?;
+        Some(swiss.fields.table(swiss.mem.abi, &bytes))
     }
 
     fn classic(&self) -> Option<ClassicReader<'_, '_, 'a>> {
-        match &self.layouts.family {
-            Family::Classic { hmap, extra } => Some(ClassicReader {
+        match &self.layouts.header {
+            HeaderFields::Classic(fields) => Some(ClassicReader {
                 mem: self.program.mem,
                 heap: self.heap,
-                hmap,
-                extra,
+                fields,
             }),
-            Family::Swiss { .. } => None,
+            HeaderFields::Swiss(_) => None,
         }
     }
 
     fn swiss(&self) -> Option<SwissReader<'_, '_, 'a>> {
-        match &self.layouts.family {
-            Family::Swiss { map, table, groups } => Some(SwissReader {
+        match &self.layouts.header {
+            HeaderFields::Swiss(fields) => Some(SwissReader {
                 mem: self.program.mem,
                 heap: self.heap,
-                map,
-                table,
-                groups,
+                fields,
             }),
-            Family::Classic { .. } => None,
+            HeaderFields::Classic(_) => None,
         }
     }
 
@@ -157,6 +155,7 @@ impl<'v, 'a> MapReader<'v, 'a> {
             mem: self.program.mem,
             heap: self.heap,
             graph: self.program.graph,
+            layouts: self.layouts,
             meta: self.meta,
         }
         .check(&mut image);
@@ -188,7 +187,7 @@ impl<'v, 'a> MapReader<'v, 'a> {
             mem: self.program.mem,
             graph: self.program.graph,
             hashers: self.hashers,
-            map_type: self.layouts.map_type.as_ref(),
+            layouts: self.layouts,
         }
     }
 }

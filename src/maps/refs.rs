@@ -6,76 +6,49 @@ use crate::base::fault::Fault;
 use crate::base::fault::Why;
 use crate::base::home::Home;
 use crate::base::limits::MAX_FINDINGS_PER_RULE;
-use crate::base::limits::MAX_TYPE_DEPTH;
 use crate::maps::image::BadRef;
 use crate::maps::image::BadRefKind;
 use crate::maps::image::Gaps;
 use crate::maps::image::Half;
 use crate::maps::image::MapImage;
 use crate::maps::image::Place;
-use crate::maps::image::SlotLayout;
+use crate::maps::layout::MapLayouts;
+use crate::maps::refplan::HalfPlan;
+use crate::maps::refplan::Ref;
+use crate::maps::refplan::refs_of;
 use crate::process::memory::Memory;
 use crate::runtime::heap::Heap;
 use crate::runtime::typemeta::TypeMeta;
-use crate::types::graph::Kind;
 use crate::types::graph::TypeGraph;
-use crate::types::graph::TypeId;
 
-/// References looked at in one key or elem; arrays beyond are sampled from their start.
-const MAX_REFS: usize = 4096;
 /// Longest string that a 64-bit process can hold: 128 TiB of user address space.
 const MAX_STRING: i64 = 1 << 47;
 
 /// Bytes of the first page.
 const FIRST_PAGE: u64 = 4096;
 
-/// A reference inside a type.
-#[derive(Clone, Copy)]
-enum Ref {
-    Str {
-        off: u64,
-    },
-    Iface {
-        off: u64,
-        empty: bool,
-    },
-    /// `typed`: what it points to is known.
-    Pointer {
-        off: u64,
-        typed: bool,
-    },
-    Slice {
-        off: u64,
-    },
-}
-
 /// Looks at every reference of every live entry.
 pub(crate) struct RefChecker<'r, 'v, 'a> {
     pub(crate) mem: &'r Memory<'a>,
     pub(crate) heap: &'r Heap<'v, 'a>,
     pub(crate) graph: &'r TypeGraph<'v>,
+    pub(crate) layouts: &'r MapLayouts,
     pub(crate) meta: &'r TypeMeta<'v, 'a>,
-}
-
-/// One half of an entry: where its value is, and what in it refers to something.
-struct HalfPlan {
-    half: Half,
-    indirect: bool,
-    size: u64,
-    refs: Vec<Ref>,
 }
 
 impl RefChecker<'_, '_, '_> {
     /// Fills the image's `bad_refs`.
     pub(crate) fn check(&self, image: &mut MapImage<'_>) {
-        let plans = self.plans(&image.slots);
+        let Some(plans) = self.layouts.refs(self.graph, &image.slots) else {
+            return;
+        };
         if plans.iter().all(|p| p.refs.is_empty() && !p.indirect) {
             return;
         }
         let (mut bad, mut total) = (Vec::new(), 0u64);
         let mut gaps = std::mem::take(&mut image.gaps);
         image.for_each_entry(|e| {
-            for plan in &plans {
+            for plan in plans {
                 let stored = if plan.half == Half::Key {
                     e.key
                 } else {
@@ -92,72 +65,6 @@ impl RefChecker<'_, '_, '_> {
         image.gaps = gaps;
         image.bad_refs = bad;
         image.bad_refs_total = total;
-    }
-
-    fn plans(&self, slots: &SlotLayout) -> [HalfPlan; 2] {
-        let plan = |half, ty: TypeId, indirect| {
-            let mut refs = Vec::new();
-            self.collect(ty, 0, 0, &mut refs);
-            HalfPlan {
-                half,
-                indirect,
-                size: self.graph.get(ty).size,
-                refs,
-            }
-        };
-        [
-            plan(Half::Key, slots.key, slots.indirect_key),
-            plan(Half::Elem, slots.elem, slots.indirect_elem),
-        ]
-    }
-
-    fn collect(&self, ty: TypeId, base: u64, depth: u32, out: &mut Vec<Ref>) {
-        if depth > MAX_TYPE_DEPTH || out.len() >= MAX_REFS {
-            return;
-        }
-        let deeper = depth.saturating_add(1);
-        let ty = self.graph.get(ty);
-        if ty.size == 0 {
-            return;
-        }
-        match &ty.kind {
-            Kind::String => out.push(Ref::Str { off: base }),
-            Kind::Interface { empty } => out.push(Ref::Iface {
-                off: base,
-                empty: *empty,
-            }),
-            Kind::Pointer { elem: Some(elem) } if self.graph.is_not_in_heap(*elem) => {}
-            Kind::Pointer { elem } => out.push(Ref::Pointer {
-                off: base,
-                typed: elem.is_some(),
-            }),
-            Kind::Map { .. } | Kind::Chan { .. } | Kind::Func => out.push(Ref::Pointer {
-                off: base,
-                typed: true,
-            }),
-            Kind::Slice { .. } => out.push(Ref::Slice { off: base }),
-            Kind::Struct { fields } => {
-                for f in fields {
-                    self.collect(f.ty, base.saturating_add(f.off), deeper, out);
-                }
-            }
-            Kind::Array { elem, len } => {
-                let stride = self.graph.get(*elem).size;
-                for i in 0..*len {
-                    let before = out.len();
-                    self.collect(
-                        *elem,
-                        base.saturating_add(i.saturating_mul(stride)),
-                        deeper,
-                        out,
-                    );
-                    if out.len() == before || out.len() >= MAX_REFS {
-                        break;
-                    }
-                }
-            }
-            _ => {}
-        }
     }
 
     fn check_half(
@@ -289,8 +196,7 @@ impl RefChecker<'_, '_, '_> {
         if held.direct {
             return None;
         }
-        let mut refs = Vec::new();
-        self.collect(held.ty, 0, 0, &mut refs);
+        let refs = refs_of(self.graph, held.ty);
         let texts: Vec<u64> = refs
             .iter()
             .filter_map(|r| match r {

@@ -5,6 +5,7 @@ use crate::base::addr::Addr;
 use crate::base::home::Home;
 use crate::maps::image::Gaps;
 use crate::maps::image::Run;
+use crate::maps::image::Runs;
 use crate::maps::image::Storage;
 use crate::process::memory::Memory;
 use crate::process::memory::MemoryRun;
@@ -25,7 +26,7 @@ pub(crate) fn read_storage<'a>(
         claimed,
         count: claimed,
         home,
-        runs: Vec::new(),
+        runs: Runs::default(),
     };
     if home.holds(addr, 0) == Some(false) {
         return out;

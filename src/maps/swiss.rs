@@ -6,6 +6,7 @@ use crate::base::fault::Fault;
 use crate::base::home::Home;
 use crate::base::limits::MAX_DIRECTORY;
 use crate::base::limits::MAX_TABLE_CAPACITY;
+use crate::maps::headers::SwissFields;
 use crate::maps::image::DirEntry;
 use crate::maps::image::Directory;
 use crate::maps::image::Gaps;
@@ -15,11 +16,9 @@ use crate::maps::image::SlotLayout;
 use crate::maps::image::Storage;
 use crate::maps::image::SwissImage;
 use crate::maps::image::SwissMap;
-use crate::maps::image::TableHeader;
 use crate::maps::image::TableImage;
 use crate::maps::storage::read_storage;
 use crate::process::memory::Memory;
-use crate::runtime::claims::Bound;
 use crate::runtime::heap::Heap;
 use std::collections::HashMap;
 
@@ -27,9 +26,7 @@ use std::collections::HashMap;
 pub(crate) struct SwissReader<'r, 'v, 'a> {
     pub(crate) mem: &'r Memory<'a>,
     pub(crate) heap: &'r Heap<'v, 'a>,
-    pub(crate) map: &'r Bound,
-    pub(crate) table: &'r Bound,
-    pub(crate) groups: &'r Bound,
+    pub(crate) fields: &'r SwissFields,
 }
 
 impl<'a> SwissReader<'_, '_, 'a> {
@@ -70,33 +67,8 @@ impl<'a> SwissReader<'_, '_, 'a> {
     }
 
     pub(crate) fn read_header(&self, addr: Addr) -> Result<SwissMap, Fault> {
-        let bytes = self.mem.bytes(addr, self.map.size)?;
-        let field = |name: &str| uint(self.mem, self.map, &bytes, name);
-        let get = |name| field(name).unwrap_or(0);
-        let small = |name| u8::try_from(get(name)).unwrap_or(u8::MAX);
-        let tombstone_possible = field("tombstonePossible").and_then(|v| u8::try_from(v).ok());
-        let behind_writing = self
-            .map
-            .off("writing")
-            .and_then(|o| usize::try_from(o).ok()?.checked_add(1));
-        let dir_len = self
-            .map
-            .off("dirLen")
-            .and_then(|o| self.mem.abi.int(&bytes, usize::try_from(o).ok()?));
-        Ok(SwissMap {
-            used: get("used"),
-            seed: get("seed"),
-            dir_ptr: Addr(get("dirPtr")),
-            dir_len: dir_len.unwrap_or(-1),
-            global_depth: small("globalDepth"),
-            global_shift: small("globalShift"),
-            writing: small("writing"),
-            tombstone_possible,
-            padding: behind_writing
-                .filter(|_| tombstone_possible.is_none())
-                .and_then(|at| bytes.get(at).copied()),
-            clear_seq: get("clearSeq"),
-        })
+        let bytes = self.mem.bytes(addr, self.fields.size)?;
+        Ok(self.fields.map(self.mem.abi, &bytes))
     }
 
     fn read_directory(
@@ -159,10 +131,10 @@ impl<'a> SwissReader<'_, '_, 'a> {
             header: None,
             groups: None,
         };
-        if home.holds(addr, self.table.size) == Some(false) {
+        if home.holds(addr, self.fields.table_size) == Some(false) {
             return out;
         }
-        let bytes = match self.mem.bytes(addr, self.table.size) {
+        let bytes = match self.mem.bytes(addr, self.fields.table_size) {
             Ok(b) => b,
             Err(f) if f.why.is_the_process() => {
                 out.home = Home::Unmapped;
@@ -173,7 +145,7 @@ impl<'a> SwissReader<'_, '_, 'a> {
                 return out;
             }
         };
-        let header = self.table_header(&bytes);
+        let header = self.fields.table(self.mem.abi, &bytes);
         out.header = Some(header);
         let count = header.length_mask.checked_add(1);
         if header.capacity.is_power_of_two()
@@ -185,35 +157,4 @@ impl<'a> SwissReader<'_, '_, 'a> {
         }
         out
     }
-
-    pub(crate) fn table_header(&self, bytes: &[u8]) -> TableHeader {
-        let get = |name| uint(self.mem, self.table, bytes, name).unwrap_or(0);
-        let short = |name| u16::try_from(get(name)).unwrap_or(u16::MAX);
-        let at = |bound: &Bound, name| bound.off(name).and_then(|o| usize::try_from(o).ok());
-        let groups = at(self.table, "groups").unwrap_or(usize::MAX);
-        let reference = |name| {
-            let f = self.groups.field(name)?;
-            self.mem.abi.uint(
-                bytes,
-                groups.checked_add(usize::try_from(f.off).ok()?)?,
-                f.size,
-            )
-        };
-        TableHeader {
-            used: short("used"),
-            capacity: short("capacity"),
-            growth_left: short("growthLeft"),
-            local_depth: u8::try_from(get("localDepth")).unwrap_or(u8::MAX),
-            index: at(self.table, "index")
-                .and_then(|o| self.mem.abi.int(bytes, o))
-                .unwrap_or(i64::MIN),
-            groups_data: Addr(reference("data").unwrap_or(0)),
-            length_mask: reference("lengthMask").unwrap_or(u64::MAX),
-        }
-    }
-}
-
-fn uint(mem: &Memory<'_>, bound: &Bound, bytes: &[u8], name: &str) -> Option<u64> {
-    let f = bound.field(name)?;
-    mem.abi.uint(bytes, usize::try_from(f.off).ok()?, f.size)
 }

@@ -161,10 +161,12 @@ impl Array {
             claimed: records.len() as u64,
             count: records.len() as u64,
             home,
-            runs: vec![Run {
+            runs: [Run {
                 first: 0,
                 bytes: Cow::Owned(records.concat()),
-            }],
+            }]
+            .into_iter()
+            .collect(),
         };
         // The preallocated buckets show what the chains did to them.
         let mut spare = self.prealloc.clone();

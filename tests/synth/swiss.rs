@@ -59,10 +59,12 @@ fn storage(layout: &Layout, addr: u64, marks: &[u8]) -> Storage<'static> {
         claimed: groups,
         count: groups,
         home: object(addr, groups * layout.slots.size),
-        runs: vec![Run {
+        runs: [Run {
             first: 0,
             bytes: Cow::Owned(paint(layout, marks)),
-        }],
+        }]
+        .into_iter()
+        .collect(),
     }
 }
 

@@ -8,6 +8,9 @@ use crate::hash::run::KeyHash;
 use crate::maps::image::EntryRef;
 use crate::maps::image::MapImage;
 use crate::maps::image::Place;
+use std::ops::Deref;
+use std::ops::DerefMut;
+use std::sync::Arc;
 
 /// How far the hashes of a map can be believed.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -46,7 +49,7 @@ pub struct KeyFacts {
     /// Bytes behind the keys that were hashed: what it costs to hash them again.
     pub work: u64,
     /// What the map type's descriptor says.
-    pub descriptor: TypeFacts,
+    pub descriptor: SharedFacts,
     /// What is impossible about the process's hash keys.
     pub global: Option<GlobalFault>,
 }
@@ -75,14 +78,41 @@ pub struct TypeFacts {
     pub reflexive: Option<bool>,
 }
 
+/// The facts on a type, as its maps have them in common. `None` says nothing.
+#[derive(Clone, Default, Debug)]
+pub struct SharedFacts(Option<Arc<TypeFacts>>);
+
+/// What a map without a descriptor has.
+static NO_FACTS: TypeFacts = TypeFacts {
+    addr: None,
+    wrong: Vec::new(),
+    hasher: HasherFact::Unknown,
+    reflexive: None,
+};
+
+impl From<TypeFacts> for SharedFacts {
+    fn from(facts: TypeFacts) -> SharedFacts {
+        SharedFacts(Some(Arc::new(facts)))
+    }
+}
+
+impl Deref for SharedFacts {
+    type Target = TypeFacts;
+
+    fn deref(&self) -> &TypeFacts {
+        self.0.as_deref().unwrap_or(&NO_FACTS)
+    }
+}
+
+impl DerefMut for SharedFacts {
+    fn deref_mut(&mut self) -> &mut TypeFacts {
+        Arc::make_mut(self.0.get_or_insert_default())
+    }
+}
+
 impl Default for TypeFacts {
     fn default() -> TypeFacts {
-        TypeFacts {
-            addr: None,
-            wrong: Vec::new(),
-            hasher: HasherFact::Unknown,
-            reflexive: None,
-        }
+        NO_FACTS.clone()
     }
 }
 

@@ -5,6 +5,9 @@ use crate::base::addr::Addr;
 use crate::base::home::Home;
 use crate::types::graph::TypeId;
 use std::borrow::Cow;
+use std::ops::Deref;
+use std::ops::DerefMut;
+use std::ops::Range;
 
 /// Cells of a classic bucket, slots of a Swiss group. Source: `internal/abi/map.go`, all versions.
 pub const SLOTS: u64 = 8;
@@ -87,7 +90,88 @@ pub struct Storage<'a> {
     /// Where the array lies.
     pub home: Home,
     /// The bytes that could be read: runs of whole records, ascending, not overlapping.
-    pub runs: Vec<Run<'a>>,
+    pub runs: Runs<'a>,
+}
+
+/// Runs of records. There is nearly always one, for which nothing is allocated.
+#[derive(Clone, Default, Debug)]
+pub struct Runs<'a>(Few<'a>);
+
+#[derive(Clone, Debug)]
+enum Few<'a> {
+    One([Run<'a>; 1]),
+    Any(Vec<Run<'a>>),
+}
+
+impl Default for Few<'_> {
+    fn default() -> Self {
+        Few::Any(Vec::new())
+    }
+}
+
+impl<'a> Runs<'a> {
+    /// Adds one behind the others.
+    pub fn push(&mut self, run: Run<'a>) {
+        self.0 = match std::mem::take(&mut self.0) {
+            Few::One([first]) => Few::Any(vec![first, run]),
+            Few::Any(runs) if runs.is_empty() => Few::One([run]),
+            Few::Any(mut runs) => {
+                runs.push(run);
+                Few::Any(runs)
+            }
+        };
+    }
+
+    /// Forgets all of them.
+    pub fn clear(&mut self) {
+        *self = Runs::default();
+    }
+}
+
+impl<'a> Deref for Runs<'a> {
+    type Target = [Run<'a>];
+
+    fn deref(&self) -> &[Run<'a>] {
+        match &self.0 {
+            Few::One(one) => one,
+            Few::Any(runs) => runs,
+        }
+    }
+}
+
+impl<'a> DerefMut for Runs<'a> {
+    fn deref_mut(&mut self) -> &mut [Run<'a>] {
+        match &mut self.0 {
+            Few::One(one) => one,
+            Few::Any(runs) => runs,
+        }
+    }
+}
+
+impl<'a> FromIterator<Run<'a>> for Runs<'a> {
+    fn from_iter<I: IntoIterator<Item = Run<'a>>>(runs: I) -> Runs<'a> {
+        let mut out = Runs::default();
+        runs.into_iter().for_each(|run| out.push(run));
+        out
+    }
+}
+
+impl<'r, 'a> IntoIterator for &'r Runs<'a> {
+    type Item = &'r Run<'a>;
+    type IntoIter = std::slice::Iter<'r, Run<'a>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<'r, 'a> IntoIterator for &'r mut Runs<'a> {
+    type Item = &'r mut Run<'a>;
+    type IntoIter = std::slice::IterMut<'r, Run<'a>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter_mut()
+    }
 }
 
 /// Whole records that lie one behind the other.
@@ -117,6 +201,27 @@ impl<'a> Storage<'a> {
         self.runs
             .iter()
             .flat_map(move |run| (run.first..).zip(run.bytes.chunks_exact(stride)))
+    }
+
+    /// The same of the records in `range` only.
+    pub fn records_in(&self, range: Range<u64>) -> impl Iterator<Item = (u64, &[u8])> {
+        let stride = usize::try_from(self.stride).unwrap_or(usize::MAX).max(1);
+        self.runs.iter().flat_map(move |run| {
+            let first = run.first.max(range.start);
+            let skip = first.saturating_sub(run.first).saturating_mul(self.stride);
+            let from = usize::try_from(skip).unwrap_or(usize::MAX);
+            let most = usize::try_from(range.end.saturating_sub(first)).unwrap_or(usize::MAX);
+            let bytes = run.bytes.get(from..).unwrap_or_default();
+            (first..).zip(bytes.chunks_exact(stride).take(most))
+        })
+    }
+
+    /// One more than the index of the last record that could be read; 0 if there is none.
+    pub fn records_end(&self) -> u64 {
+        self.runs.last().map_or(0, |run| {
+            let records = (run.bytes.len() as u64).checked_div(self.stride.max(1));
+            run.first.saturating_add(records.unwrap_or(0))
+        })
     }
 
     /// Whether an array can begin at its address, as far as the books tell.

@@ -19,6 +19,7 @@ use crate::maps::image::HeapType;
 use crate::maps::image::MapImage;
 use crate::maps::image::Misplaced;
 use crate::maps::image::Place;
+use crate::maps::image::Runs;
 use crate::maps::image::Shape;
 use crate::maps::image::Shared;
 use crate::maps::image::Storage;
@@ -103,7 +104,7 @@ pub(super) fn storage<'a>(s: &StorageOut<'_>, stride: u64) -> Result<Storage<'a>
         claimed: s.claimed,
         count: s.count,
         home: home(&s.home)?,
-        runs: Vec::new(),
+        runs: Runs::default(),
     })
 }
 

@@ -99,7 +99,7 @@ impl ImageBuilder {
                 state: state.ok_or(ImageError::Text("the state of hashes"))?,
                 duplicates_total: line.duplicates_total,
                 wrong_half_total: line.halves_total,
-                descriptor: descriptor(&line.descriptor)?,
+                descriptor: descriptor(&line.descriptor)?.into(),
                 global: match &line.global {
                     Some(text) => Some(global(text).ok_or(ImageError::Text("the hash keys"))?),
                     None => None,

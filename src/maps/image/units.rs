@@ -1,0 +1,397 @@
+//! The storage of a map by units, inside which a lookup stays: a chain of buckets, a table, a small map's group.
+//! In: an image's body. Out: units, and the live entries of each, in one order that everybody goes by.
+
+use crate::base::addr::Addr;
+use crate::base::bytes::Abi;
+use crate::maps::image::Body;
+use crate::maps::image::BucketArray;
+use crate::maps::image::BucketRef;
+use crate::maps::image::EntryRef;
+use crate::maps::image::MapImage;
+use crate::maps::image::OverflowBucket;
+use crate::maps::image::Place;
+use crate::maps::image::Shape;
+use crate::maps::image::SlotLayout;
+use crate::maps::image::Storage;
+use std::ops::Range;
+
+/// The highest bit of each byte.
+pub const TOPS: u64 = 0x8080_8080_8080_8080;
+/// One in each byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// One chain, one table, or the group of a small map.
+#[derive(Clone, Copy, Debug)]
+pub enum Unit<'i, 'a> {
+    /// A chain of buckets whose main bucket could be read.
+    Chain {
+        /// In `oldbuckets` rather than `buckets`.
+        old: bool,
+        /// The main bucket.
+        main: BucketRef<'i>,
+        /// The overflow buckets, in order.
+        overflow: &'i [OverflowBucket<'a>],
+    },
+    /// Groups that a lookup may pass through.
+    Groups {
+        /// First directory index of the table; `None` for a small map.
+        dir: Option<u64>,
+        /// The groups.
+        groups: &'i Storage<'a>,
+    },
+}
+
+/// Units that follow each other: a piece of work.
+#[derive(Clone, Debug)]
+pub enum Stretch<'i, 'a> {
+    /// Chains of an array.
+    Chains {
+        /// In `oldbuckets` rather than `buckets`.
+        old: bool,
+        /// The array.
+        array: &'i BucketArray<'a>,
+        /// Which of its chains, by index.
+        range: Range<u64>,
+    },
+    /// The groups of a table, or of a small map.
+    Groups {
+        /// First directory index of the table; `None` for a small map.
+        dir: Option<u64>,
+        /// The groups.
+        groups: &'i Storage<'a>,
+    },
+}
+
+impl<'a> MapImage<'a> {
+    /// All storage that holds entries, in the order of the walk; of arrays at most `chains` chains at a time.
+    pub fn for_each_stretch<'i>(&'i self, chains: u64, mut each: impl FnMut(Stretch<'i, 'a>)) {
+        match &self.body {
+            Body::Classic(c) => {
+                for (old, array) in [(true, c.old.as_ref()), (false, c.new.as_ref())] {
+                    let Some(array) = array else { continue };
+                    let (mut at, last) = (0u64, array.main.records_end());
+                    while at < last {
+                        let end = at.saturating_add(chains.max(1)).min(last);
+                        let range = at..end;
+                        each(Stretch::Chains { old, array, range });
+                        at = end;
+                    }
+                }
+            }
+            Body::Swiss(s) => match &s.shape {
+                Shape::Small(groups) => each(Stretch::Groups { dir: None, groups }),
+                Shape::Tables(dir) => {
+                    for t in &dir.tables {
+                        if let Some(groups) = &t.groups {
+                            let dir = Some(t.first);
+                            each(Stretch::Groups { dir, groups });
+                        }
+                    }
+                }
+                Shape::Empty | Shape::Nonsense => {}
+            },
+            Body::Unreadable => {}
+        }
+    }
+
+    /// Calls `each` for every unit that could be read.
+    pub fn for_each_unit<'i>(&'i self, mut each: impl FnMut(Unit<'i, 'a>)) {
+        self.for_each_stretch(u64::MAX, |stretch| stretch.for_each_unit(&mut each));
+    }
+
+    /// Calls `each` for every live entry that could be read, once: for a growing classic map the
+    /// cells of unevacuated old chains and of the new array.
+    pub fn for_each_entry<'i>(&'i self, mut each: impl FnMut(EntryRef<'i>)) {
+        let slots = self.slots.offsets();
+        self.for_each_unit(|unit| unit.for_each_entry(self.abi, &slots, &mut each));
+    }
+}
+
+impl<'i, 'a> Stretch<'i, 'a> {
+    /// Calls `each` for every unit of the stretch that could be read.
+    pub fn for_each_unit(&self, mut each: impl FnMut(Unit<'i, 'a>)) {
+        match self {
+            Stretch::Chains { old, array, range } => {
+                let from = array.overflow.partition_point(|o| o.chain < range.start);
+                let mut rest = array.overflow.get(from..).unwrap_or_default();
+                for (chain, bytes) in array.main.records_in(range.clone()) {
+                    let mut overflow: &[OverflowBucket<'a>] = &[];
+                    if !rest.is_empty() {
+                        let skip = rest.iter().take_while(|o| o.chain < chain).count();
+                        let (_, tail) = rest.split_at(skip.min(rest.len()));
+                        let n = tail.iter().take_while(|o| o.chain == chain).count();
+                        (overflow, rest) = tail.split_at(n.min(tail.len()));
+                    }
+                    let main = BucketRef {
+                        chain,
+                        position: 0,
+                        addr: array.main.record_addr(chain).unwrap_or_default(),
+                        bytes,
+                    };
+                    each(Unit::Chain {
+                        old: *old,
+                        main,
+                        overflow,
+                    });
+                }
+            }
+            Stretch::Groups { dir, groups } => each(Unit::Groups { dir: *dir, groups }),
+        }
+    }
+
+    /// How many buckets or groups there are, at most.
+    pub fn records(&self) -> u64 {
+        match self {
+            Stretch::Chains { range, .. } => range.end.saturating_sub(range.start),
+            Stretch::Groups { groups, .. } => groups.count,
+        }
+    }
+}
+
+impl<'i> Unit<'i, '_> {
+    /// Calls `each` for every live entry of the unit.
+    pub fn for_each_entry(
+        &self,
+        abi: Abi,
+        slots: &SlotOffsets,
+        each: &mut impl FnMut(EntryRef<'i>),
+    ) {
+        match *self {
+            Unit::Chain {
+                old,
+                main,
+                overflow,
+            } => {
+                slots.live_cells(old, &main, each);
+                for o in overflow {
+                    slots.live_cells(old, &o.bucket(), each);
+                }
+            }
+            Unit::Groups { dir, groups } => {
+                for (group, bytes) in groups.records() {
+                    let addr = groups.record_addr(group).unwrap_or_default();
+                    let marks = abi.u64(bytes, 0).unwrap_or_default();
+                    let place = |slot| Place::Slot { dir, group, slot };
+                    slots.marked(bytes, addr, marks, !marks & TOPS, place, each);
+                }
+            }
+        }
+    }
+
+    /// Calls `each` for the bytes of every bucket or group, with its place: chain or group, and position.
+    pub fn for_each_record(&self, mut each: impl FnMut(Record<'i>)) {
+        match *self {
+            Unit::Chain {
+                old,
+                main,
+                overflow,
+            } => {
+                let of = |b: &BucketRef<'i>| Record::Bucket {
+                    old,
+                    chain: b.chain,
+                    position: b.position,
+                    bytes: b.bytes,
+                };
+                each(of(&main));
+                overflow.iter().for_each(|o| each(of(&o.bucket())));
+            }
+            Unit::Groups { dir, groups } => {
+                for (group, bytes) in groups.records() {
+                    each(Record::Group { dir, group, bytes });
+                }
+            }
+        }
+    }
+}
+
+/// A bucket or a group.
+#[derive(Clone, Copy, Debug)]
+pub enum Record<'i> {
+    /// A bucket of a chain.
+    Bucket {
+        /// In `oldbuckets` rather than `buckets`.
+        old: bool,
+        /// Index of the main bucket.
+        chain: u64,
+        /// Position in the chain, 0 for the main bucket.
+        position: u32,
+        /// Its bytes.
+        bytes: &'i [u8],
+    },
+    /// A group.
+    Group {
+        /// First directory index of the table; `None` for a small map.
+        dir: Option<u64>,
+        /// Its index.
+        group: u64,
+        /// Its bytes.
+        bytes: &'i [u8],
+    },
+}
+
+impl OverflowBucket<'_> {
+    /// As a bucket of its chain.
+    pub fn bucket(&self) -> BucketRef<'_> {
+        BucketRef {
+            chain: self.chain,
+            position: self.position,
+            addr: self.addr,
+            bytes: &self.bytes,
+        }
+    }
+}
+
+/// Where keys and elems lie in a record, in the numbers of this machine.
+#[derive(Clone, Copy, Debug)]
+pub struct SlotOffsets {
+    keys_off: usize,
+    key_stride: usize,
+    key_size: usize,
+    elems_off: usize,
+    elem_stride: usize,
+    elem_size: usize,
+}
+
+impl SlotLayout {
+    /// Offsets, strides and sizes for whoever walks over many slots.
+    pub fn offsets(&self) -> SlotOffsets {
+        let n = |x: u64| usize::try_from(x).unwrap_or(usize::MAX);
+        SlotOffsets {
+            keys_off: n(self.keys_off),
+            key_stride: n(self.key_stride),
+            key_size: n(self.key_size),
+            elems_off: n(self.elems_off),
+            elem_stride: n(self.elem_stride),
+            elem_size: n(self.elem_size),
+        }
+    }
+}
+
+impl SlotOffsets {
+    /// The stored key `i` of a bucket or group.
+    pub fn key<'b>(&self, record: &'b [u8], i: u8) -> Option<&'b [u8]> {
+        let off = usize::from(i).saturating_mul(self.key_stride);
+        let off = off.saturating_add(self.keys_off);
+        record.get(off..off.checked_add(self.key_size)?)
+    }
+
+    /// The stored elem `i` of a bucket or group.
+    pub fn elem<'b>(&self, record: &'b [u8], i: u8) -> Option<&'b [u8]> {
+        let off = usize::from(i).saturating_mul(self.elem_stride);
+        let off = off.saturating_add(self.elems_off);
+        record.get(off..off.checked_add(self.elem_size)?)
+    }
+
+    fn live_cells<'i>(&self, old: bool, b: &BucketRef<'i>, each: &mut impl FnMut(EntryRef<'i>)) {
+        let marks = b.marks();
+        let (chain, position) = (b.chain, b.position);
+        let place = |cell| Place::Cell {
+            old,
+            chain,
+            position,
+            cell,
+        };
+        self.marked(b.bytes, b.addr, marks, live_tops(marks), place, each);
+    }
+
+    /// Calls `each` for every slot whose byte in `tops` has its highest bit set.
+    fn marked<'i>(
+        &self,
+        bytes: &'i [u8],
+        record_addr: Addr,
+        marks: u64,
+        tops: u64,
+        place: impl Fn(u8) -> Place,
+        each: &mut impl FnMut(EntryRef<'i>),
+    ) {
+        for idx in slots_of(tops) {
+            if let (Some(key), Some(elem)) = (self.key(bytes, idx), self.elem(bytes, idx)) {
+                let [mark, ..] = marks
+                    .wrapping_shr(u32::from(idx).wrapping_mul(8))
+                    .to_le_bytes();
+                each(EntryRef {
+                    place: place(idx),
+                    record_addr,
+                    idx,
+                    mark,
+                    key,
+                    elem,
+                });
+            }
+        }
+    }
+}
+
+impl BucketRef<'_> {
+    /// The tophash bytes as one word, cell 0 lowest.
+    pub fn marks(&self) -> u64 {
+        u64::from_le_bytes(self.tophash())
+    }
+}
+
+/// Of a word of tophash bytes: the highest bit of each that says its cell holds an entry (5 and more).
+pub fn live_tops(marks: u64) -> u64 {
+    // 0x7f + 0x7b is below 0x100: no sum disturbs its neighbour.
+    ((marks & !TOPS).wrapping_add(ONES.wrapping_mul(0x7b)) | marks) & TOPS
+}
+
+/// The numbers of the bytes whose highest bit is set, ascending.
+pub fn slots_of(tops: u64) -> impl Iterator<Item = u8> {
+    let mut rest = tops & TOPS;
+    std::iter::from_fn(move || {
+        if rest == 0 {
+            return None;
+        }
+        let [slot, ..] = (rest.trailing_zeros() / 8).to_le_bytes();
+        rest &= rest.wrapping_sub(1);
+        Some(slot)
+    })
+}
+
+/// The highest bit of each byte of `word` that equals `byte`.
+pub fn equal_tops(word: u64, byte: u8) -> u64 {
+    let x = word ^ ONES.wrapping_mul(u64::from(byte));
+    // The sum inside stays below 0x100 in every byte.
+    let not_zero = (x & !TOPS).wrapping_add(!TOPS) | x;
+    !not_zero & TOPS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maps::image::ctrl;
+    use crate::maps::image::tophash;
+
+    #[test]
+    fn words_of_marks_say_what_their_bytes_say() {
+        let mut x = 0x9e37_79b9_7f4a_7c15u64;
+        for n in 0..20_000u32 {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            // Bytes near the limits are rare by chance.
+            let word = if n % 2 == 0 {
+                x
+            } else {
+                x & 0x8787_8787_8787_8787
+            };
+            let bytes = word.to_le_bytes();
+            let by = |is: &dyn Fn(u8) -> bool| -> Vec<u8> {
+                (0u8..8)
+                    .zip(bytes)
+                    .filter(|(_, b)| is(*b))
+                    .map(|(i, _)| i)
+                    .collect()
+            };
+            assert_eq!(
+                slots_of(live_tops(word)).collect::<Vec<_>>(),
+                by(&tophash::is_live)
+            );
+            assert_eq!(slots_of(!word).collect::<Vec<_>>(), by(&ctrl::is_full));
+            for byte in [0u8, 1, 4, 0x80, 0xfe, 0x87] {
+                let equal = slots_of(equal_tops(word, byte)).collect::<Vec<_>>();
+                assert_eq!(equal, by(&|b| b == byte), "{word:#x} {byte:#x}");
+            }
+        }
+    }
+}
