@@ -49,7 +49,7 @@ examples:
   make.py --out /tmp/c --go blame --scenario writes  one scenario with every Go
   make.py --out /tmp/c --go change                 a process dumped twice, with every Go
   make.py --out /tmp/c --go bugs                   every bug in every build
-  make.py --out /tmp/load --go 1.23-load,1.27-load --scenario 100m,1g,4g,plain-4g --unpacked-only
+  make.py --out DIR --go 1.23-load,1.27-load --scenario 100m,1g,4g,plain-4g --unpacked-only
                                                    what the benches measure
   make.py --list                                   what there is
 
