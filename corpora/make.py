@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes core files of dead Go processes, with the truth about every map in them.
 
-It finds or fetches Go toolchains, builds the programs in src/, hashes/, blame/, change/ and bugs/ with
+It finds or fetches Go toolchains, builds the programs in src/, hashes/, blame/, change/, bugs/ and load/ with
 each of them, lets them die in every way the scenarios know, and packs what is left: cores/,
 bin/, truth/, stderr/ and a MANIFEST.toml that says what belongs together and what a
 checker has to say about it. README.md describes the files.
@@ -33,7 +33,7 @@ import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = {"zoo": os.path.join(HERE, "src")}
-PROGRAMS.update((p, os.path.join(HERE, p)) for p in ("hashes", "blame", "change", "bugs"))
+PROGRAMS.update((p, os.path.join(HERE, p)) for p in ("hashes", "blame", "change", "bugs", "load"))
 SCHEMA = "badmap-corpus/1"
 GOLDEN_LIMIT = 45 << 20
 EXAMPLES = """\
@@ -49,6 +49,8 @@ examples:
   make.py --out /tmp/c --go blame --scenario writes  one scenario with every Go
   make.py --out /tmp/c --go change                 a process dumped twice, with every Go
   make.py --out /tmp/c --go bugs                   every bug in every build
+  make.py --out DIR --go 1.23-load,1.27-load --scenario 100m,1g,4g,plain-4g --unpacked-only
+                                                   what the benches measure
   make.py --list                                   what there is
 
 exit codes: 0 all was made, 1 something could not be made, 2 cannot work here
@@ -171,6 +173,8 @@ for go in ("1.19", "1.23", "1.27"):
     BINARIES[go + "-bugs-debug"] = dict(program="bugs", flags=[PLAIN_DWARF, "-gcflags=all=-N -l"])
 for go in ("1.21", "1.22", "1.24", "1.25", "1.26"):
     BINARIES[go + "-bugs-full"] = dict(program="bugs", flags=[PLAIN_DWARF])
+for go in TOOLCHAINS:
+    BINARIES[go + "-load"] = dict(program="load", flags=[PLAIN_DWARF])
 BINARIES["1.25-change-noswiss"] = change_binary("1.25", experiment="noswissmap")
 
 
@@ -313,6 +317,11 @@ SCENARIOS.update({
     "changed-key": bug("other", 1, True, ABORT),
     "stray-count": bug("other", 1, True, ABORT),
 })
+
+# What the benches measure; the scenario is the size of the core. All of them together take 20 GB, so they
+# are made only when they are named.
+SIZES = ("100m", "1g", "4g", "plain-4g")
+SCENARIOS.update((name, Scenario("other", 0, False, ABORT, large=True, program="load")) for name in SIZES)
 
 # The committed set: every version has a zoo, every scenario is on a classic and
 # on a Swiss binary where it applies. 1.23-pie, 1.25-noswiss and 1.19-cgo are left
@@ -787,6 +796,10 @@ class Core:
         if told["schema"] != "badmap-truth/1" or told["go"] != self.binary.version or told["scenario"] != self.scenario:
             raise Trouble("the truth is about something else")
         self.maps = len(told["maps"])
+        words = os.path.join(work, "stderr")
+        if opts.unpacked_only:
+            self.made = self.leave_unpacked(opts, core, truth, words)
+            return
         digest = sha256_of(core)
         made = {
             "name": self.name,
@@ -803,7 +816,6 @@ class Core:
         if self.spec.change_from:
             made["change_from"] = "%s-%s" % (self.binary.name, self.spec.change_from)
         made["truth"] = keep_text(truth, opts, made["truth"])
-        words = os.path.join(work, "stderr")
         if self.dump == "kernel" and os.path.getsize(words) > 0:
             only_neutral_paths(words)
             made["stderr"] = keep_text(words, opts, "stderr/%s.txt" % self.name)
@@ -819,15 +831,21 @@ class Core:
             made["said"] = self.said
         made["expect"] = expect
         if opts.keep_unpacked:
-            there = os.path.join(opts.out, "unpacked", self.name)
-            os.makedirs(there, exist_ok=True)
-            files = [("core", core), ("binary", self.binary.path), ("truth.json", truth)]
-            if "stderr" in made:
-                files.append(("stderr.txt", words))
-            for name, src in files:
-                # cp keeps the holes; a dump of a living process is mostly holes.
-                run(["cp", "--sparse=always", src, os.path.join(there, name)], "keeping " + self.name)
+            self.leave_unpacked(opts, core, truth, words)
         self.made = made
+
+    def leave_unpacked(self, opts, core, truth, words):
+        """Leaves plain files; says how large the core is."""
+        size = os.path.getsize(core)
+        there = os.path.join(opts.out, "unpacked", self.name)
+        os.makedirs(there, exist_ok=True)
+        files = [("core", core), ("binary", self.binary.path), ("truth.json", truth)]
+        if self.dump == "kernel" and os.path.getsize(words) > 0:
+            files.append(("stderr.txt", words))
+        for name, src in files:
+            # cp keeps the holes; a dump of a living process is mostly holes.
+            run(["cp", "--sparse=always", src, os.path.join(there, name)], "keeping " + self.name)
+        return {"dumped": self.dump, "size": size}
 
 
 class Lives:
@@ -964,6 +982,7 @@ def arguments():
     ap.add_argument("--tries", metavar="N", type=int, default=5, help="how often to try a scenario (default: 5)")
     ap.add_argument("--level", metavar="N", type=int, default=19, help="compression, 1 to 19 (default: 19)")
     ap.add_argument("--keep-unpacked", action="store_true", help="also leave core, binary, truth.json and stderr.txt in DIR/unpacked/NAME/")
+    ap.add_argument("--unpacked-only", action="store_true", help="pack nothing and write no manifest: leave DIR/unpacked/NAME/ and nothing else")
     ap.add_argument("--set-core-pattern", action="store_true", help="set kernel.core_pattern to core if it is not")
     ap.add_argument("-v", "--verbose", action="store_true", help="show commands and failed tries")
     opts = ap.parse_args()
@@ -971,6 +990,8 @@ def arguments():
         ap.error("--jobs and --tries want 1 or more, --level 1 to 19")
     if opts.golden and opts.full:
         ap.error("--golden and --full exclude each other")
+    if opts.golden and opts.unpacked_only:
+        ap.error("--golden and --unpacked-only exclude each other")
     if opts.golden and not opts.out:
         opts.out = os.path.join(HERE, "golden")
     if not opts.out and not opts.list:
@@ -1017,7 +1038,7 @@ def plan(opts):
         elif wanted:
             todo = list(dict.fromkeys(first(s, d) for s, d in wanted))
         elif opts.full:
-            todo = [(s, d) for s, spec in SCENARIOS.items() for d in spec.dumps]
+            todo = [(s, d) for s, spec in SCENARIOS.items() if s not in SIZES for d in spec.dumps]
         else:
             todo = [first(s, "") for s, spec in SCENARIOS.items() if not spec.large]
             todo += [("live-writers", "gcore"), ("hang", "gcore")]
@@ -1071,7 +1092,8 @@ def main():
             say("building " + b.name)
             b.build(cache)
             check_others(b, todo, old_binaries, old_cores)
-            pack(b.path, os.path.join(opts.out, "bin", b.name + ".zst"), b.sha256, opts.level)
+            if not opts.unpacked_only:
+                pack(b.path, os.path.join(opts.out, "bin", b.name + ".zst"), b.sha256, opts.level)
             binaries.append(b)
             cores += [Core(b, s, d) for s, d in todo]
         except Trouble as e:
@@ -1091,7 +1113,8 @@ def main():
         list(pool.map(one, runs))
     failed += [(c.name, c.error) for c in cores if c.error]
 
-    finish(opts, binaries, [c for c in cores if c.made], old_binaries, old_cores)
+    if not opts.unpacked_only:
+        finish(opts, binaries, [c for c in cores if c.made], old_binaries, old_cores)
     table(opts, binaries, cores, failed)
     total = sum(os.path.getsize(os.path.join(d, f)) for d, _, fs in os.walk(opts.out) for f in fs)
     if opts.golden and total > GOLDEN_LIMIT:
@@ -1141,8 +1164,8 @@ def finish(opts, binaries, cores, old_binaries, old_cores):
 def table(opts, binaries, cores, failed):
     print("%-36s %-7s %6s %12s %10s" % ("NAME", "DUMPED", "MAPS", "SIZE", "PACKED"))
     for b in binaries:
-        packed = os.path.getsize(os.path.join(opts.out, "bin", b.name + ".zst")) if any(
-            c.made for c in cores if c.binary is b) else 0
+        packed = os.path.join(opts.out, "bin", b.name + ".zst")
+        packed = os.path.getsize(packed) if os.path.exists(packed) and any(c.made for c in cores if c.binary is b) else 0
         print("%-36s %-7s %6s %12d %10d" % (b.name + " (binary)", "", "", b.size, packed))
         for c in cores:
             if c.binary is b and c.made:

@@ -165,6 +165,7 @@ fn sources() -> Vec<Source> {
     let rust = |p: &Path| p.extension().is_some_and(|e| e == "rs");
     let mut all = files(&root().join("src"), &rust);
     all.extend(files(&root().join("tests"), &rust));
+    all.extend(files(&root().join("benches"), &rust));
     assert!(all.len() > 50, "only {} sources found", all.len());
     all.iter().map(|p| Source::read(&root(), p)).collect()
 }
@@ -629,7 +630,14 @@ fn where_sources_lie_nothing_is_built() {
     let is_built = |p: &Path| String::from_utf8(std::fs::read(p).unwrap()).is_err();
     let mut seen = 0;
     let mut breaches = Vec::new();
-    for dir in ["src", "corpora/src", "docs", "tests"] {
+    for dir in [
+        "src",
+        "benches",
+        "corpora/src",
+        "corpora/load",
+        "docs",
+        "tests",
+    ] {
         for path in files(&root().join(dir), &|_| true) {
             seen += 1;
             if is_built(&path) {

@@ -1,0 +1,3 @@
+module badmap.example/load
+
+go 1.19

@@ -1,0 +1,1 @@
+../src/group_slots.go

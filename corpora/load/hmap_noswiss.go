@@ -1,0 +1,1 @@
+../src/hmap_noswiss.go

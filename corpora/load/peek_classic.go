@@ -1,0 +1,1 @@
+../src/peek_classic.go

@@ -1,0 +1,1 @@
+../src/peek_swiss.go
