@@ -155,7 +155,7 @@ impl Marker<'_, '_, '_> {
     /// Finalizers and cleanups keep their functions and arguments, and what the object leads to.
     fn specials(&mut self) {
         let reader = &self.grounds.reader;
-        for s in &self.grounds.specials.list {
+        for s in &self.grounds.specials.get().list {
             self.pointer(s.closure, None);
             match s.kind {
                 SpecialKind::Cleanup { arg } => {

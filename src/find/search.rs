@@ -14,7 +14,7 @@ use crate::process::threads::Thread;
 use crate::runtime::goroutines::Goroutines;
 use crate::runtime::modules::Modules;
 use crate::runtime::pclntab::PcTables;
-use crate::runtime::specials::Specials;
+use crate::runtime::specials::LateSpecials;
 
 /// What a search is made in.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ pub struct Grounds<'s, 'v, 'a> {
     /// The threads in the core.
     pub threads: &'s [Thread],
     /// Finalizers and cleanups.
-    pub specials: &'s Specials,
+    pub specials: &'s LateSpecials<'v, 'a>,
 }
 
 /// Finds every map of the process.

@@ -13,7 +13,7 @@ use crate::types::graph::TypeId;
 
 /// Follows every special through `tracer`.
 pub(crate) fn push_specials(grounds: &Grounds<'_, '_, '_>, tracer: &mut Tracer<'_, '_, '_>) {
-    for special in &grounds.specials.list {
+    for special in &grounds.specials.get().list {
         match special.kind {
             SpecialKind::Finalizer { pointer_type } => {
                 tracer.by(Ways::FINALIZER);

@@ -11,6 +11,8 @@ use std::borrow::Cow;
 /// Source: `runtime/mheap.go`, `mspan`, all versions.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Span {
+    /// Where the runtime keeps its books of it: its `mspan`.
+    pub mspan: Addr,
     /// Its pages, in the process.
     pub pages: AddrRange,
     /// First address behind its last object; behind it may lie bitmaps. For a large object it tells what

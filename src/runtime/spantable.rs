@@ -114,13 +114,18 @@ impl SpanBooks {
             return Ok(None);
         }
         let manual = state == u64::from(STATE_MANUAL);
-        self.decode_in_use(&read, manual)
+        self.decode_in_use(at, &read, manual)
             .filter(|s| manual || self.is_sound(s))
             .map(Some)
             .ok_or(Unusable)
     }
 
-    fn decode_in_use(&self, read: &dyn Fn(FieldAt) -> Option<u64>, manual: bool) -> Option<Span> {
+    fn decode_in_use(
+        &self,
+        mspan: Addr,
+        read: &impl Fn(FieldAt) -> Option<u64>,
+        manual: bool,
+    ) -> Option<Span> {
         let start = Addr(read(self.f.start)?);
         let pages = AddrRange::of_size(start, read(self.f.npages)?.checked_mul(PAGE)?)?;
         if pages.size() == 0 || !start.0.is_multiple_of(PAGE) {
@@ -145,6 +150,7 @@ impl SpanBooks {
             _ => Addr::NIL,
         };
         Some(Span {
+            mspan,
             pages,
             limit: Addr(read(self.f.limit)?),
             elem_size,
@@ -218,31 +224,44 @@ impl SpanTable {
             return out;
         };
         out.listed = true;
-        let mut found: Vec<(Addr, Span)> = Vec::new();
-        for at in all.chunks_exact(usize::from(mem.abi.ptr_size)) {
+        let word = usize::from(mem.abi.ptr_size);
+        let mut found: Vec<Span> = Vec::with_capacity(all.len() / word.max(1));
+        for at in all.chunks_exact(word) {
             let at = Addr(mem.abi.uptr(at, 0).unwrap_or(0));
             match books.decode(mem, at) {
-                Ok(Some(span)) => found.push((at, span)),
+                Ok(Some(span)) => found.push(span),
                 Ok(None) => {}
                 Err(Unusable) => out.unusable = out.unusable.saturating_add(1),
             }
         }
-        found.sort_by_key(|(at, s)| (s.pages, *at));
-        let mut kept: Vec<(Addr, Span)> = Vec::with_capacity(found.len());
-        for (at, span) in found {
-            let overlaps = |k: &(Addr, Span)| k.1.pages.end > span.pages.start;
-            let wins = !kept.last().is_some_and(overlaps) || named(span.pages.start) == Some(at);
+        // Hundreds of thousands of them: sorted and thinned out where they are.
+        found.sort_unstable_by_key(|s| (s.pages, s.mspan));
+        let mut kept = 0usize;
+        for i in 0..found.len() {
+            let Some(span) = found.get(i).cloned() else {
+                break;
+            };
+            let overlaps = |found: &[Span], kept: usize| {
+                let last = kept.checked_sub(1).and_then(|i| found.get(i));
+                last.is_some_and(|k| k.pages.end > span.pages.start)
+            };
+            let wins = !overlaps(&found, kept) || named(span.pages.start) == Some(span.mspan);
             if !wins {
                 out.unusable = out.unusable.saturating_add(1);
                 continue;
             }
-            while kept.last().is_some_and(overlaps) {
-                kept.pop();
+            while overlaps(&found, kept) {
+                kept = kept.saturating_sub(1);
                 out.unusable = out.unusable.saturating_add(1);
             }
-            kept.push((at, span));
+            if let Some(place) = found.get_mut(kept).filter(|_| kept != i) {
+                *place = span;
+            }
+            kept = kept.saturating_add(1);
         }
-        out.spans = kept.into_iter().map(|(_, s)| s).collect();
+        found.truncate(kept);
+        found.shrink_to_fit();
+        out.spans = found;
         let ranges: Vec<AddrRange> = out.spans.iter().map(|s| s.pages).collect();
         out.index = PageIndex::new(&ranges);
         out

@@ -12,6 +12,7 @@ use crate::runtime::heap::Heap;
 use crate::runtime::program::Program;
 use crate::runtime::spans::Span;
 use std::collections::HashSet;
+use std::sync::OnceLock;
 
 /// A finalizer or cleanup.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +51,31 @@ pub struct Specials {
     pub list: Vec<Special>,
     /// Whether every list of every span could be read to its end.
     pub complete: bool,
+}
+
+/// The finalizers and cleanups of a process, read when first asked for: that takes a look at every span.
+#[derive(Debug)]
+pub struct LateSpecials<'v, 'a> {
+    program: Program<'v, 'a>,
+    heap: &'v Heap<'v, 'a>,
+    read: OnceLock<Specials>,
+}
+
+impl<'v, 'a> LateSpecials<'v, 'a> {
+    /// Those of this process.
+    pub fn new(program: Program<'v, 'a>, heap: &'v Heap<'v, 'a>) -> LateSpecials<'v, 'a> {
+        LateSpecials {
+            program,
+            heap,
+            read: OnceLock::new(),
+        }
+    }
+
+    /// All of them.
+    pub fn get(&self) -> &Specials {
+        self.read
+            .get_or_init(|| read_specials(&self.program, self.heap))
+    }
 }
 
 /// Numbers of the kinds.

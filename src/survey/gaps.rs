@@ -21,7 +21,7 @@ impl Session<'_, '_> {
         if !self.reader.heap.spans().is_complete() {
             out.push("not all of the heap's spans could be read".to_string());
         }
-        if !self.specials.complete {
+        if !self.specials.get().complete {
             out.push("not all finalizers and cleanups could be read".to_string());
         }
         match &self.goroutines {

@@ -33,8 +33,7 @@ use crate::runtime::machine::read_host;
 use crate::runtime::modules::Modules;
 use crate::runtime::pclntab::PcTables;
 use crate::runtime::program::Program;
-use crate::runtime::specials::Specials;
-use crate::runtime::specials::read_specials;
+use crate::runtime::specials::LateSpecials;
 use crate::runtime::typemeta::TypeMeta;
 use crate::runtime::version::is_untested;
 use crate::runtime::version::is_version;
@@ -68,7 +67,7 @@ pub struct Session<'s, 'a> {
     /// The threads.
     pub threads: &'s [Thread],
     /// Finalizers and cleanups.
-    pub specials: &'s Specials,
+    pub specials: &'s LateSpecials<'s, 'a>,
     /// The function tables.
     pub tables: &'s PcTables<'s, 'a>,
     /// The goroutines, if their list could be read.
@@ -198,7 +197,7 @@ pub fn with_session<R>(
     let layouts = MapLayouts::bind(&program).ok_or_else(no_maps)?;
     let tables = PcTables::open(&memory, &modules.tables());
     let hashers = Hashers::new(program, &meta, &tables, &version);
-    let specials = read_specials(&program, &heap);
+    let specials = LateSpecials::new(program, &heap);
     let goroutines = read_goroutines(&program);
     let files = Opened {
         core_file: &core_file,
