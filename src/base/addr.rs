@@ -21,21 +21,25 @@ impl Addr {
     pub const NIL: Addr = Addr(0);
 
     /// Whether this is the nil pointer.
+    #[inline]
     pub fn is_nil(self) -> bool {
         self.0 == 0
     }
 
     /// The address `bytes` further on, or `None` when the sum leaves the 64-bit address space.
+    #[inline]
     pub fn checked_add(self, bytes: u64) -> Option<Addr> {
         self.0.checked_add(bytes).map(Addr)
     }
 
     /// The address of element `idx` of an array of `stride`-byte elements that begins here.
+    #[inline]
     pub fn element(self, idx: u64, stride: u64) -> Option<Addr> {
         self.checked_add(idx.checked_mul(stride)?)
     }
 
     /// How many bytes `self` lies behind `base`; `None` when it lies before it.
+    #[inline]
     pub fn offset_from(self, base: Addr) -> Option<u64> {
         self.0.checked_sub(base.0)
     }
@@ -44,6 +48,7 @@ impl Addr {
 impl LinkAddr {
     /// Where this link-time address lies in a process loaded `slide` bytes higher (modulo 2^64, as
     /// the loader itself counts).
+    #[inline]
     pub fn slid(self, slide: u64) -> Addr {
         Addr(self.0.wrapping_add(slide))
     }
@@ -72,6 +77,7 @@ pub struct AddrRange {
 
 impl AddrRange {
     /// The range of `size` bytes at `start`; `None` when it would leave the address space.
+    #[inline]
     pub fn of_size(start: Addr, size: u64) -> Option<AddrRange> {
         Some(AddrRange {
             start,
@@ -80,16 +86,19 @@ impl AddrRange {
     }
 
     /// Bytes in the range; 0 when it is empty or turned around.
+    #[inline]
     pub fn size(self) -> u64 {
         self.end.0.saturating_sub(self.start.0)
     }
 
     /// Whether `addr` lies inside.
+    #[inline]
     pub fn contains(self, addr: Addr) -> bool {
         self.start <= addr && addr < self.end
     }
 
     /// Whether all `size` bytes at `addr` lie inside.
+    #[inline]
     pub fn contains_run(self, addr: Addr, size: u64) -> bool {
         self.start <= addr && addr.checked_add(size).is_some_and(|end| end <= self.end)
     }

@@ -27,16 +27,19 @@ impl Abi {
     };
 
     /// Bytes in a pointer as `u64`, ready for address sums.
+    #[inline]
     pub fn word(self) -> u64 {
         u64::from(self.ptr_size)
     }
 
     /// The byte at `off`.
+    #[inline]
     pub fn u8(self, bytes: &[u8], off: usize) -> Option<u8> {
         bytes.get(off).copied()
     }
 
     /// The 2-byte integer at `off`.
+    #[inline]
     pub fn u16(self, bytes: &[u8], off: usize) -> Option<u16> {
         let raw: [u8; 2] = run(bytes, off)?;
         Some(match self.endian {
@@ -46,6 +49,7 @@ impl Abi {
     }
 
     /// The 4-byte integer at `off`.
+    #[inline]
     pub fn u32(self, bytes: &[u8], off: usize) -> Option<u32> {
         let raw: [u8; 4] = run(bytes, off)?;
         Some(match self.endian {
@@ -55,6 +59,7 @@ impl Abi {
     }
 
     /// The 8-byte integer at `off`.
+    #[inline]
     pub fn u64(self, bytes: &[u8], off: usize) -> Option<u64> {
         let raw: [u8; 8] = run(bytes, off)?;
         Some(match self.endian {
@@ -64,6 +69,7 @@ impl Abi {
     }
 
     /// The pointer-sized unsigned integer at `off`, zero-extended to 64 bits.
+    #[inline]
     pub fn uptr(self, bytes: &[u8], off: usize) -> Option<u64> {
         if self.ptr_size == 4 {
             self.u32(bytes, off).map(u64::from)
@@ -73,6 +79,7 @@ impl Abi {
     }
 
     /// The pointer-sized signed integer (Go's `int`) at `off`, sign-extended to 64 bits.
+    #[inline]
     pub fn int(self, bytes: &[u8], off: usize) -> Option<i64> {
         if self.ptr_size == 4 {
             self.u32(bytes, off).map(|v| i64::from(v.cast_signed()))
@@ -82,6 +89,7 @@ impl Abi {
     }
 
     /// The unsigned integer of `size` bytes (1, 2, 4 or 8) at `off`; `None` for any other size.
+    #[inline]
     pub fn uint(self, bytes: &[u8], off: usize, size: u64) -> Option<u64> {
         match size {
             1 => self.u8(bytes, off).map(u64::from),
@@ -93,6 +101,7 @@ impl Abi {
     }
 }
 
+#[inline]
 fn run<const N: usize>(bytes: &[u8], off: usize) -> Option<[u8; N]> {
     bytes.get(off..off.checked_add(N)?)?.try_into().ok()
 }

@@ -38,6 +38,7 @@ struct Hot<'a> {
 
 impl<'a> Hot<'a> {
     /// The bytes from `addr` to the end of the piece.
+    #[inline]
     fn from(&self, addr: Addr) -> Option<&'a [u8]> {
         let off = usize::try_from(addr.0.wrapping_sub(self.start.0)).ok()?;
         self.bytes.get(off..).filter(|rest| !rest.is_empty())
@@ -382,6 +383,7 @@ impl<'a> Memory<'a> {
     /// The `size` bytes at `addr`, where they lie one behind the other in one file.
     /// # Errors
     /// `Fault` when any of them cannot be had.
+    #[inline]
     pub fn slice(&self, addr: Addr, size: u64) -> Result<&'a [u8], Fault> {
         if let Some(rest) = self.hot.from(addr)
             && let Some(bytes) = usize::try_from(size).ok().and_then(|n| rest.get(..n))
@@ -443,6 +445,7 @@ impl<'a> Memory<'a> {
     /// The `size` bytes at `addr`, copied together where they lie in several pieces.
     /// # Errors
     /// `Fault` when any of them cannot be had.
+    #[inline]
     pub fn bytes(&self, addr: Addr, size: u64) -> Result<Cow<'a, [u8]>, Fault> {
         match self.slice(addr, size) {
             Ok(b) => Ok(Cow::Borrowed(b)),
@@ -503,6 +506,7 @@ impl<'a> Memory<'a> {
     }
 
     /// Whether the process had all of the `size` bytes at `addr` mapped, in the core or not.
+    #[inline]
     pub fn is_mapped(&self, addr: Addr, size: u64) -> bool {
         if self
             .hot
@@ -547,15 +551,18 @@ impl<'a> Memory<'a> {
     }
 
     /// The pointer-sized unsigned integer at `addr`.
+    #[inline]
     pub fn read_uptr(&self, addr: Addr) -> Result<u64, Fault> {
         self.read(addr, self.abi.word(), |abi, b| abi.uptr(b, 0))
     }
 
     /// The pointer at `addr`.
+    #[inline]
     pub fn read_addr(&self, addr: Addr) -> Result<Addr, Fault> {
         self.read_uptr(addr).map(Addr)
     }
 
+    #[inline]
     fn read<T>(
         &self,
         addr: Addr,

@@ -125,6 +125,7 @@ impl Homes {
 }
 
 /// Where an arena's position is kept; `room` is a power of two.
+#[inline]
 fn bucket(number: u64, room: usize) -> usize {
     usize::try_from(number & (room as u64).wrapping_sub(1)).unwrap_or(0)
 }
@@ -217,6 +218,7 @@ impl SpanHome {
     }
 
     /// The same as `Heap::home_in_span` says.
+    #[inline]
     fn home(&self, addr: Addr) -> Option<Home> {
         let Some(from_start) = addr.offset_from(self.start).filter(|o| *o < self.bytes) else {
             return Some(Home::FreeSpan);
