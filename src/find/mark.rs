@@ -10,14 +10,16 @@ use crate::find::found::Held;
 use crate::find::found::Reach;
 use crate::find::found::Root;
 use crate::find::found::Via;
+use crate::find::marks::Marks;
+use crate::find::marks::Spot;
 use crate::find::search::Grounds;
 use crate::find::stacks::StackRoots;
 use crate::find::trace::Tracer;
 use crate::runtime::spans::Object;
-use crate::runtime::spans::SlotState;
 use crate::runtime::specials::SpecialKind;
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::rc::Rc;
 
 /// Marks, and notes the outcome in the search's result. `swept`: the headers whose reach is wanted.
 pub(crate) fn mark(
@@ -37,8 +39,9 @@ pub(crate) fn mark(
     let mut marker = Marker {
         grounds,
         swept,
-        marks: spans.list().iter().map(|s| bits(s.elems)).collect(),
+        marks: Marks::new(spans, swept),
         todo: Vec::new(),
+        patterns: HashMap::new(),
         held: HashMap::new(),
         done: 0,
         progress,
@@ -52,73 +55,107 @@ pub(crate) fn mark(
     note(&marker, tracer);
 }
 
-/// A word that leads somewhere: in a module, or in an object.
+/// A word that leads somewhere: in a module, or in the object that begins at an address.
 #[derive(Clone, Copy)]
 enum From {
     Module(Addr),
-    Object(Object, Addr),
+    Object(Addr, Addr),
 }
 
 struct Marker<'m, 'v, 'a> {
     grounds: &'m Grounds<'m, 'v, 'a>,
     swept: &'m HashSet<Addr>,
-    /// By span: a bit a slot.
-    marks: Vec<Vec<u64>>,
-    todo: Vec<Object>,
+    marks: Marks<'m, 'a>,
+    todo: Vec<Spot>,
+    /// By the descriptor in front of an object, and the object's size: where its pointers are.
+    patterns: HashMap<(u64, u64), Rc<[u64]>>,
     /// By header: the first word that leads there.
     held: HashMap<Addr, Option<From>>,
     done: u64,
     progress: &'m dyn Progress,
 }
 
-fn bits(n: u64) -> Vec<u64> {
-    vec![0; usize::try_from(n.div_ceil(64)).unwrap_or(0)]
-}
-
 impl Marker<'_, '_, '_> {
     /// A value that may be the address of an object.
     fn pointer(&mut self, value: Addr, from: Option<From>) {
-        let Some(obj) = self.grounds.reader.heap.spans().object(value) else {
+        let Some(spot) = self.marks.first(value) else {
             return;
         };
-        let word = usize::try_from(obj.slot / 64)
-            .ok()
-            .and_then(|i| self.marks.get_mut(obj.span)?.get_mut(i));
-        let Some(word) = word else { return };
-        let bit = 1u64.wrapping_shl(u32::try_from(obj.slot % 64).unwrap_or(0));
-        if *word & bit != 0 {
-            return;
+        if let Some(header) = self.marks.wanted(spot)
+            && self.swept.contains(&header)
+        {
+            self.held.insert(header, from);
         }
-        *word |= bit;
-        if self.swept.contains(&obj.start) {
-            self.held.insert(obj.start, from);
-        }
-        self.todo.push(obj);
+        self.todo.push(spot);
     }
 
     fn drain(&mut self) {
-        let reader = &self.grounds.reader;
-        let spans = reader.heap.spans();
         let mut words = Vec::new();
-        while let Some(obj) = self.todo.pop() {
+        while let Some(spot) = self.todo.pop() {
             self.done = self.done.saturating_add(1);
             if self.done.is_multiple_of(4096) {
                 self.progress.at(self.done);
             }
-            let noscan = spans.list().get(obj.span).is_none_or(|s| s.noscan);
-            if noscan || spans.state(&obj) == Some(SlotState::Free) {
-                continue;
+            if self.held.len() == self.marks.wanted_headers() {
+                return; // whatever else is kept, nobody asks
             }
-            words.clear();
-            reader
-                .heap
-                .pointer_words(reader.meta, &obj, &mut |at| words.push(at));
-            for at in &words {
-                if let Ok(value) = reader.program.mem.read_addr(*at) {
-                    self.pointer(value, Some(From::Object(obj, *at)));
-                }
+            if let Some(obj) = self.marks.scannable(spot) {
+                self.scan(&obj, &mut words);
             }
         }
+    }
+
+    /// Follows the pointers of an object. `words` is room for their offsets.
+    fn scan(&mut self, obj: &Object, words: &mut Vec<u64>) {
+        let mem = self.grounds.reader.program.mem;
+        let word = mem.abi.word();
+        let bytes = mem.slice(obj.start, obj.size).ok();
+        if let Some(mut mask) = self.grounds.reader.heap.pointer_mask(obj) {
+            while mask != 0 {
+                let off = u64::from(mask.trailing_zeros()).saturating_mul(word);
+                self.word(obj, bytes, off);
+                mask &= mask.wrapping_sub(1);
+            }
+            return;
+        }
+        let pattern = self.pattern(obj, words);
+        for off in pattern.as_deref().unwrap_or(words) {
+            self.word(obj, bytes, *off);
+        }
+    }
+
+    /// Follows the word at an offset of an object. `bytes` are the object's, where they lie in one piece.
+    fn word(&mut self, obj: &Object, bytes: Option<&[u8]>, off: u64) {
+        let mem = self.grounds.reader.program.mem;
+        let at = Addr(obj.start.0.saturating_add(off));
+        let value = match (bytes, usize::try_from(off)) {
+            (Some(bytes), Ok(off)) => mem.abi.uptr(bytes, off).map(Addr),
+            _ => mem.read_addr(at).ok(),
+        };
+        if let Some(value) = value {
+            self.pointer(value, Some(From::Object(obj.start, at)));
+        }
+    }
+
+    /// Where the pointers of a larger object are: one pattern for all of a size whose headers have the same
+    /// descriptor; of others it is put into `words`.
+    fn pattern(&mut self, obj: &Object, words: &mut Vec<u64>) -> Option<Rc<[u64]>> {
+        let reader = &self.grounds.reader;
+        let is_described = obj.start != obj.slot_start;
+        let key = is_described
+            .then(|| reader.program.mem.read_uptr(obj.slot_start).ok())
+            .flatten()
+            .map(|descriptor| (descriptor, obj.size));
+        if let Some(known) = key.and_then(|key| self.patterns.get(&key)) {
+            return Some(known.clone());
+        }
+        words.clear();
+        reader.heap.pointer_words(reader.meta, obj, &mut |at| {
+            words.push(at.0.saturating_sub(obj.start.0));
+        });
+        let pattern: Rc<[u64]> = words.as_slice().into();
+        self.patterns.insert(key?, pattern.clone());
+        Some(pattern)
     }
 
     /// The pointer words of data and bss.
@@ -173,7 +210,7 @@ impl Marker<'_, '_, '_> {
                         .pointer_words(reader.meta, &obj, &mut |at| words.push(at));
                     for at in words {
                         if let Ok(value) = reader.program.mem.read_addr(at) {
-                            self.pointer(value, Some(From::Object(obj, at)));
+                            self.pointer(value, Some(From::Object(obj.start, at)));
                         }
                     }
                 }
@@ -225,9 +262,9 @@ fn note(marker: &Marker<'_, '_, '_>, tracer: &mut Tracer<'_, '_, '_>) {
         found.maps.change(i, |m| m.reach = reach);
         let from = held.copied().flatten().and_then(|from| match from {
             From::Module(at) => variable(at),
-            From::Object(obj, at) => Some(Held::Object {
-                object: obj.start,
-                off: at.offset_from(obj.start)?,
+            From::Object(object, at) => Some(Held::Object {
+                object,
+                off: at.offset_from(object)?,
             }),
         });
         // The node above a map that the sweep began with is its root.

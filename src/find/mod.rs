@@ -14,6 +14,7 @@ mod holder;
 mod known;
 pub mod mapset;
 mod mark;
+mod marks;
 pub mod nodes;
 pub mod owner;
 pub mod path;
