@@ -13,13 +13,17 @@ use crate::find::found::Via;
 use crate::find::marks::Marks;
 use crate::find::marks::Spot;
 use crate::find::search::Grounds;
+use crate::find::spread::From;
+use crate::find::spread::Hits;
+use crate::find::spread::Shared;
+use crate::find::spread::Task;
 use crate::find::stacks::StackRoots;
 use crate::find::trace::Tracer;
-use crate::runtime::spans::Object;
 use crate::runtime::specials::SpecialKind;
+use rayon::prelude::ParallelIterator;
+use rayon::prelude::ParallelSlice;
 use std::collections::HashMap;
 use std::collections::HashSet;
-use std::rc::Rc;
 
 /// Marks, and notes the outcome in the search's result. `swept`: the headers whose reach is wanted.
 pub(crate) fn mark(
@@ -41,121 +45,133 @@ pub(crate) fn mark(
         swept,
         marks: Marks::new(spans, swept),
         todo: Vec::new(),
-        patterns: HashMap::new(),
         held: HashMap::new(),
-        done: 0,
         progress,
     };
-    marker.modules();
-    for word in &stacks.words {
-        marker.pointer(*word, None);
+    marker.roots(stacks);
+    if !marker.all_held() && !marker.spread() {
+        // Of two words that lead to one map the first counts, and which that is only one order tells.
+        marker.marks.clear();
+        marker.held.clear();
+        marker.roots(stacks);
+        marker.in_order();
     }
-    marker.specials();
-    marker.drain();
     note(&marker, tracer);
 }
 
-/// A word that leads somewhere: in a module, or in the object that begins at an address.
-#[derive(Clone, Copy)]
-enum From {
-    Module(Addr),
-    Object(Addr, Addr),
-}
+/// Objects that a task looks at before it hands back what is left, and those it begins with.
+const TASK: usize = 1 << 14;
+const BEGIN: usize = 1 << 9;
 
 struct Marker<'m, 'v, 'a> {
     grounds: &'m Grounds<'m, 'v, 'a>,
     swept: &'m HashSet<Addr>,
     marks: Marks<'m, 'a>,
     todo: Vec<Spot>,
-    /// By the descriptor in front of an object, and the object's size: where its pointers are.
-    patterns: HashMap<(u64, u64), Rc<[u64]>>,
     /// By header: the first word that leads there.
     held: HashMap<Addr, Option<From>>,
-    done: u64,
     progress: &'m dyn Progress,
 }
 
 impl Marker<'_, '_, '_> {
-    /// A value that may be the address of an object.
+    /// A value of a root that may be the address of an object.
     fn pointer(&mut self, value: Addr, from: Option<From>) {
-        let Some(spot) = self.marks.first(value) else {
+        let Some(spot) = self.marks.spot(value) else {
             return;
         };
-        if let Some(header) = self.marks.wanted(spot)
-            && self.swept.contains(&header)
-        {
+        if !self.marks.first(spot) {
+            return;
+        }
+        if let Some(header) = self.wanted(spot) {
             self.held.insert(header, from);
         }
         self.todo.push(spot);
     }
 
-    fn drain(&mut self) {
-        let mut words = Vec::new();
-        while let Some(spot) = self.todo.pop() {
-            self.done = self.done.saturating_add(1);
-            if self.done.is_multiple_of(4096) {
-                self.progress.at(self.done);
-            }
-            if self.held.len() == self.marks.wanted_headers() {
-                return; // whatever else is kept, nobody asks
-            }
-            if let Some(obj) = self.marks.scannable(spot) {
-                self.scan(&obj, &mut words);
-            }
-        }
+    fn wanted(&self, spot: Spot) -> Option<Addr> {
+        let header = self.marks.wanted(spot)?;
+        self.swept.contains(&header).then_some(header)
     }
 
-    /// Follows the pointers of an object. `words` is room for their offsets.
-    fn scan(&mut self, obj: &Object, words: &mut Vec<u64>) {
-        let mem = self.grounds.reader.program.mem;
-        let word = mem.abi.word();
-        let bytes = mem.slice(obj.start, obj.size).ok();
-        if let Some(mut mask) = self.grounds.reader.heap.pointer_mask(obj) {
-            while mask != 0 {
-                let off = u64::from(mask.trailing_zeros()).saturating_mul(word);
-                self.word(obj, bytes, off);
-                mask &= mask.wrapping_sub(1);
-            }
-            return;
-        }
-        let pattern = self.pattern(obj, words);
-        for off in pattern.as_deref().unwrap_or(words) {
-            self.word(obj, bytes, *off);
-        }
+    /// Whatever else is kept, nobody asks.
+    fn all_held(&self) -> bool {
+        self.held.len() == self.marks.wanted_headers()
     }
 
-    /// Follows the word at an offset of an object. `bytes` are the object's, where they lie in one piece.
-    fn word(&mut self, obj: &Object, bytes: Option<&[u8]>, off: u64) {
-        let mem = self.grounds.reader.program.mem;
-        let at = Addr(obj.start.0.saturating_add(off));
-        let value = match (bytes, usize::try_from(off)) {
-            (Some(bytes), Ok(off)) => mem.abi.uptr(bytes, off).map(Addr),
-            _ => mem.read_addr(at).ok(),
+    fn roots(&mut self, stacks: &StackRoots) {
+        self.todo.clear();
+        self.modules();
+        for word in &stacks.words {
+            self.pointer(*word, None);
+        }
+        self.specials();
+    }
+
+    /// Marks all that the roots lead to, on all processors. False if a header that no root holds is held by more
+    /// than one word.
+    fn spread(&mut self) -> bool {
+        let mut todo = std::mem::take(&mut self.todo);
+        let (mut hits, mut done) = (Hits::new(), 0u64);
+        while !todo.is_empty() {
+            let marker = self.shared();
+            let tasks: Vec<(Vec<Spot>, Hits, u64)> = todo
+                .par_chunks(BEGIN)
+                .map(|begin| {
+                    let mut task = Task {
+                        todo: begin.to_vec(),
+                        ..Task::default()
+                    };
+                    marker.run(&mut task, TASK);
+                    (task.todo, task.hits, task.done)
+                })
+                .collect();
+            todo.clear();
+            for (left, hit, n) in tasks {
+                todo.extend(left);
+                done = done.saturating_add(n);
+                for (header, (from, n)) in hit {
+                    let (_, all) = hits.entry(header).or_insert((from, 0));
+                    *all = all.saturating_add(n);
+                }
+            }
+            self.progress.at(done);
+        }
+        let held = &self.held;
+        let open: Vec<(Addr, (From, u64))> = hits
+            .into_iter()
+            .filter(|(header, _)| !held.contains_key(header))
+            .collect();
+        let one_each = open.iter().all(|(_, (_, n))| *n == 1);
+        self.hold(open);
+        one_each
+    }
+
+    /// The same in one order: what is met last is followed first.
+    fn in_order(&mut self) {
+        let mut task = Task {
+            todo: std::mem::take(&mut self.todo),
+            ..Task::default()
         };
-        if let Some(value) = value {
-            self.pointer(value, Some(From::Object(obj.start, at)));
+        while !task.todo.is_empty() && !self.all_held() {
+            self.shared().run(&mut task, TASK);
+            self.progress.at(task.done);
+            let hits = std::mem::take(&mut task.hits);
+            self.hold(hits);
         }
     }
 
-    /// Where the pointers of a larger object are: one pattern for all of a size whose headers have the same
-    /// descriptor; of others it is put into `words`.
-    fn pattern(&mut self, obj: &Object, words: &mut Vec<u64>) -> Option<Rc<[u64]>> {
-        let reader = &self.grounds.reader;
-        let is_described = obj.start != obj.slot_start;
-        let key = is_described
-            .then(|| reader.program.mem.read_uptr(obj.slot_start).ok())
-            .flatten()
-            .map(|descriptor| (descriptor, obj.size));
-        if let Some(known) = key.and_then(|key| self.patterns.get(&key)) {
-            return Some(known.clone());
+    fn hold(&mut self, hits: impl IntoIterator<Item = (Addr, (From, u64))>) {
+        for (header, (from, _)) in hits {
+            self.held.entry(header).or_insert(Some(from));
         }
-        words.clear();
-        reader.heap.pointer_words(reader.meta, obj, &mut |at| {
-            words.push(at.0.saturating_sub(obj.start.0));
-        });
-        let pattern: Rc<[u64]> = words.as_slice().into();
-        self.patterns.insert(key?, pattern.clone());
-        Some(pattern)
+    }
+
+    fn shared(&self) -> Shared<'_, '_, '_> {
+        Shared {
+            reader: self.grounds.reader,
+            swept: self.swept,
+            marks: &self.marks,
+        }
     }
 
     /// The pointer words of data and bss.

@@ -1,6 +1,6 @@
 //! Mark bits for the objects of the heap that hold pointers, and the way from an address to its object.
 //! In: the heap's spans, and the headers that are asked for. Out: for each address whether its object is met for the
-//! first time. Objects without pointers lead nowhere and have no marks, unless they are asked for.
+//! first time, by whichever thread. Objects without pointers lead nowhere and have no marks, unless they are asked for.
 
 use crate::base::addr::Addr;
 use crate::runtime::heap::PAGE;
@@ -8,6 +8,9 @@ use crate::runtime::spans::Object;
 use crate::runtime::spans::Span;
 use crate::runtime::spans::Spans;
 use std::collections::HashSet;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 /// In the table of pages: no span with marks.
 const NONE: u32 = u32::MAX;
@@ -37,7 +40,7 @@ struct Marked {
     /// A header that is asked for is in it.
     wanted: bool,
     /// Bits of the slots with an object, once they were looked at; empty where all count as such.
-    taken: Option<Box<[u64]>>,
+    taken: OnceLock<Box<[u64]>>,
 }
 
 /// The marks.
@@ -49,7 +52,7 @@ pub(crate) struct Marks<'h, 'a> {
     first_page: u64,
     pages: Vec<u32>,
     /// A bit a slot.
-    bits: Vec<u64>,
+    bits: Vec<AtomicU64>,
     wanted_headers: usize,
 }
 
@@ -83,17 +86,17 @@ impl<'h, 'a> Marks<'h, 'a> {
                 bits: words,
                 at,
                 wanted,
-                taken: None,
+                taken: OnceLock::new(),
             });
             let more = usize::try_from(s.elems.div_ceil(64)).unwrap_or(usize::MAX);
             words = words.saturating_add(more);
         }
-        out.bits = vec![0; words];
+        out.bits.resize_with(words, AtomicU64::default);
         out.list_pages();
         out
     }
 
-    /// Makes the table of pages, if the spans lie close enough together.
+    /// Makes the table of pages, if the spans are whole pages and lie close enough together.
     fn list_pages(&mut self) {
         let list = self.spans.list();
         let range = |m: &Marked| list.get(m.at).map(|s| s.pages);
@@ -115,6 +118,9 @@ impl<'h, 'a> Marks<'h, 'a> {
         let mut pages = vec![NONE; n];
         for (number, m) in (0u32..).zip(&self.marked) {
             let Some(of) = range(m) else { continue };
+            if of.start.0 % PAGE != 0 || of.end.0 % PAGE != 0 {
+                return; // no span of a sound heap: a page would be of two
+            }
             let place = |page: u64| usize::try_from(page.saturating_sub(first_page));
             let (Ok(from), Ok(to)) = (place(of.start.0 / PAGE), place(of.end.0.div_ceil(PAGE)))
             else {
@@ -127,8 +133,8 @@ impl<'h, 'a> Marks<'h, 'a> {
         (self.first_page, self.pages) = (first_page, pages);
     }
 
-    /// The object that holds `value`, if it has marks and was not met before.
-    pub(crate) fn first(&mut self, value: Addr) -> Option<Spot> {
+    /// The object that holds `value`, if it has marks.
+    pub(crate) fn spot(&self, value: Addr) -> Option<Spot> {
         let number = if self.pages.is_empty() {
             let (at, _) = self.spans.find(value)?;
             let number = self.marked.binary_search_by_key(&at, |m| m.at).ok()?;
@@ -143,17 +149,29 @@ impl<'h, 'a> Marks<'h, 'a> {
         if slot >= span.elems || value >= span.limit {
             return None;
         }
-        let word = span.bits.checked_add(usize::try_from(slot / 64).ok()?)?;
-        let word = self.bits.get_mut(word)?;
-        let bit = 1u64 << (slot % 64);
-        if *word & bit != 0 {
-            return None;
-        }
-        *word |= bit;
         Some(Spot {
             span: number,
             slot: u32::try_from(slot).ok()?,
         })
+    }
+
+    /// Marks an object; whether it was not marked before.
+    pub(crate) fn first(&self, spot: Spot) -> bool {
+        let span = usize::try_from(spot.span)
+            .ok()
+            .and_then(|i| self.marked.get(i));
+        let word = span.and_then(|s| {
+            let i = s.bits.checked_add(usize::try_from(spot.slot / 64).ok()?)?;
+            self.bits.get(i)
+        });
+        let Some(word) = word else { return false };
+        let bit = 1u64 << (spot.slot % 64);
+        word.load(Ordering::Relaxed) & bit == 0 && word.fetch_or(bit, Ordering::Relaxed) & bit == 0
+    }
+
+    /// Takes all marks back.
+    pub(crate) fn clear(&mut self) {
+        self.bits.iter_mut().for_each(|word| *word.get_mut() = 0);
     }
 
     /// How many headers that are asked for lie in objects of the heap.
@@ -169,15 +187,12 @@ impl<'h, 'a> Marks<'h, 'a> {
     }
 
     /// The object of a spot, if there is one and it may hold pointers.
-    pub(crate) fn scannable(&mut self, spot: Spot) -> Option<Object> {
-        let span = self.marked.get_mut(usize::try_from(spot.span).ok()?)?;
+    pub(crate) fn scannable(&self, spot: Spot) -> Option<Object> {
+        let span = self.marked.get(usize::try_from(spot.span).ok()?)?;
         let listed = self.spans.list().get(span.at).filter(|s| !s.noscan)?;
-        let taken = match &span.taken {
-            Some(taken) => taken,
-            None => span
-                .taken
-                .insert(taken(self.spans, span.at, span.elems).unwrap_or_default()),
-        };
+        let taken = span
+            .taken
+            .get_or_init(|| taken(self.spans, span.at, span.elems).unwrap_or_default());
         let word = taken.get(usize::try_from(spot.slot / 64).ok()?);
         let is_taken = word.is_none_or(|w| w & 1u64 << (spot.slot % 64) != 0);
         is_taken.then(|| object(listed, span.at, spot.slot))

@@ -40,6 +40,15 @@ pub struct Paths<'p, 'l> {
     pub any: Option<TypeId>,
 }
 
+/// Takes what is written only to see where it leads.
+struct Nowhere;
+
+impl Write for Nowhere {
+    fn write_str(&mut self, _: &str) -> std::fmt::Result {
+        Ok(())
+    }
+}
+
 /// How the elements of the place reached so far are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
@@ -228,7 +237,7 @@ impl Paths<'_, '_> {
         };
         let stride = self.graph.get(parent.ty).size.max(1);
         let found = self.fields(
-            &mut String::new(),
+            &mut Nowhere,
             parent.ty,
             off.checked_rem(stride).unwrap_or(0),
         );
@@ -335,14 +344,14 @@ impl Paths<'_, '_> {
     }
 
     /// Writes the fields and indices that lead to offset `off` inside a value of type `ty`.
-    fn fields(&self, path: &mut String, ty: TypeId, mut off: u64) -> TypeId {
+    fn fields(&self, path: &mut impl Write, ty: TypeId, mut off: u64) -> TypeId {
         let mut at = self.graph.strip(ty);
         for _ in 0..MAX_TYPE_DEPTH {
             let t = self.graph.get(at);
             match &t.kind {
                 Kind::Struct { .. } if is_sync_map(&t.name) => return at,
                 Kind::Struct { .. } if atomic_pointer_elem(self.graph, at).is_some() => {
-                    path.push_str(".Load()");
+                    let _ = path.write_str(".Load()");
                     return at;
                 }
                 Kind::Struct { fields } => {
@@ -354,7 +363,7 @@ impl Paths<'_, '_> {
                     else {
                         return at;
                     };
-                    let _ = write!(path, ".{}", f.name);
+                    let _ = path.write_char('.').and_then(|()| path.write_str(&f.name));
                     off = off.saturating_sub(f.off);
                     at = self.graph.strip(f.ty);
                 }
