@@ -112,3 +112,95 @@ impl<'v, 'a> Known<'v, 'a> {
         begins.then_some((i, span, usize::try_from(slot).ok()?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::addr::AddrRange;
+    use crate::base::bytes::Abi;
+    use crate::file::corefile::CoreFile;
+    use crate::file::corefile::Machine;
+    use crate::process::memory::Memory;
+    use crate::runtime::pageindex::PageIndex;
+    use crate::runtime::spans::Sweep;
+    use crate::runtime::spantable::SpanTable;
+
+    const CORE: CoreFile<'static> = CoreFile {
+        bytes: &[],
+        abi: Abi::AMD64,
+        machine: Machine::Amd64,
+        segments: Vec::new(),
+        notes: Vec::new(),
+        notes_cut: false,
+    };
+
+    /// One span with slots of 48 bytes behind a header of 8, and one with slots too small for a map.
+    fn table() -> SpanTable {
+        let span = |start: u64, elem_size, elems, header| Span {
+            pages: AddrRange::of_size(Addr(start), 8192).unwrap_or_default(),
+            limit: Addr(start.saturating_add(8192)),
+            elem_size,
+            elems,
+            noscan: false,
+            class: 4,
+            manual: false,
+            header,
+            large_type: Addr::NIL,
+            sweep: Sweep::Swept,
+            specials: Addr::NIL,
+            user_arena: false,
+            inline_marks: Addr::NIL,
+            free_index: 0,
+            alloc_bits: Addr::NIL,
+            mark_bits: Addr::NIL,
+        };
+        let spans = vec![span(0x2000, 48, 170, 8), span(0x6000, 16, 512, 0)];
+        let ranges: Vec<AddrRange> = spans.iter().map(|s| s.pages).collect();
+        SpanTable {
+            index: PageIndex::new(&ranges),
+            spans,
+            ..SpanTable::default()
+        }
+    }
+
+    #[test]
+    fn a_header_is_known_by_its_slot_and_any_other_address_by_itself() {
+        let (mem, table) = (Memory::new(&CORE, None, 0), table());
+        let spans = Spans::new(&mem, &table);
+        // With room for tables, and without any.
+        for dumped in [1 << 20, 0] {
+            let mut known = Known::new(spans, dumped);
+            if dumped == 0 {
+                known.room = 100;
+            }
+            // Slots, the middle of one, a slot behind the last, one too small, and what is in no span.
+            let slot = |i: u64| 0x2008u64.saturating_add(i.saturating_mul(48));
+            let headers = [
+                slot(0),
+                slot(169),
+                slot(1) + 8,
+                slot(170),
+                0x6010,
+                0x9000,
+                1,
+            ];
+            assert!(headers.iter().all(|at| !known.has(Addr(*at))));
+            for (at, i) in headers.iter().zip(0usize..) {
+                known.insert(Addr(*at), i);
+            }
+            for (at, i) in headers.iter().zip(0usize..) {
+                assert_eq!(known.get(Addr(*at)), Some(i), "{at:#x}");
+            }
+            known.insert(Addr(slot(0)), 9);
+            assert_eq!(known.get(Addr(slot(0))), Some(9));
+            assert!(!known.has(Addr(slot(2))) && !known.has(Addr(0x2000)));
+            let by_slot = |at| spans.object(Addr(at)).map(|o| known.has_object(&o));
+            assert_eq!(by_slot(slot(169)), Some(true));
+            assert_eq!(by_slot(slot(5)), Some(false));
+            assert_eq!(
+                known.tables.iter().flatten().count(),
+                usize::from(dumped > 0)
+            );
+        }
+    }
+}

@@ -10,12 +10,18 @@ use crate::find::found::Held;
 use crate::find::found::Reach;
 use crate::find::found::Root;
 use crate::find::found::Via;
+use crate::find::marks::Marks;
+use crate::find::marks::Spot;
 use crate::find::search::Grounds;
+use crate::find::spread::From;
+use crate::find::spread::Hits;
+use crate::find::spread::Shared;
+use crate::find::spread::Task;
 use crate::find::stacks::StackRoots;
 use crate::find::trace::Tracer;
-use crate::runtime::spans::Object;
-use crate::runtime::spans::SlotState;
 use crate::runtime::specials::SpecialKind;
+use rayon::prelude::ParallelIterator;
+use rayon::prelude::ParallelSlice;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
@@ -37,87 +43,134 @@ pub(crate) fn mark(
     let mut marker = Marker {
         grounds,
         swept,
-        marks: spans.list().iter().map(|s| bits(s.elems)).collect(),
+        marks: Marks::new(spans, swept),
         todo: Vec::new(),
         held: HashMap::new(),
-        done: 0,
         progress,
     };
-    marker.modules();
-    for word in &stacks.words {
-        marker.pointer(*word, None);
+    marker.roots(stacks);
+    if !marker.all_held() && !marker.spread() {
+        // Of two words that lead to one map the first counts, and which that is only one order tells.
+        marker.marks.clear();
+        marker.held.clear();
+        marker.roots(stacks);
+        marker.in_order();
     }
-    marker.specials();
-    marker.drain();
     note(&marker, tracer);
 }
 
-/// A word that leads somewhere: in a module, or in an object.
-#[derive(Clone, Copy)]
-enum From {
-    Module(Addr),
-    Object(Object, Addr),
-}
+/// Objects that a task looks at before it hands back what is left, and those it begins with.
+const TASK: usize = 1 << 14;
+const BEGIN: usize = 1 << 9;
 
 struct Marker<'m, 'v, 'a> {
     grounds: &'m Grounds<'m, 'v, 'a>,
     swept: &'m HashSet<Addr>,
-    /// By span: a bit a slot.
-    marks: Vec<Vec<u64>>,
-    todo: Vec<Object>,
+    marks: Marks<'m, 'a>,
+    todo: Vec<Spot>,
     /// By header: the first word that leads there.
     held: HashMap<Addr, Option<From>>,
-    done: u64,
     progress: &'m dyn Progress,
 }
 
-fn bits(n: u64) -> Vec<u64> {
-    vec![0; usize::try_from(n.div_ceil(64)).unwrap_or(0)]
-}
-
 impl Marker<'_, '_, '_> {
-    /// A value that may be the address of an object.
+    /// A value of a root that may be the address of an object.
     fn pointer(&mut self, value: Addr, from: Option<From>) {
-        let Some(obj) = self.grounds.reader.heap.spans().object(value) else {
+        let Some(spot) = self.marks.spot(value) else {
             return;
         };
-        let word = usize::try_from(obj.slot / 64)
-            .ok()
-            .and_then(|i| self.marks.get_mut(obj.span)?.get_mut(i));
-        let Some(word) = word else { return };
-        let bit = 1u64.wrapping_shl(u32::try_from(obj.slot % 64).unwrap_or(0));
-        if *word & bit != 0 {
+        if !self.marks.first(spot) {
             return;
         }
-        *word |= bit;
-        if self.swept.contains(&obj.start) {
-            self.held.insert(obj.start, from);
+        if let Some(header) = self.wanted(spot) {
+            self.held.insert(header, from);
         }
-        self.todo.push(obj);
+        self.todo.push(spot);
     }
 
-    fn drain(&mut self) {
-        let reader = &self.grounds.reader;
-        let spans = reader.heap.spans();
-        let mut words = Vec::new();
-        while let Some(obj) = self.todo.pop() {
-            self.done = self.done.saturating_add(1);
-            if self.done.is_multiple_of(4096) {
-                self.progress.at(self.done);
-            }
-            let noscan = spans.list().get(obj.span).is_none_or(|s| s.noscan);
-            if noscan || spans.state(&obj) == Some(SlotState::Free) {
-                continue;
-            }
-            words.clear();
-            reader
-                .heap
-                .pointer_words(reader.meta, &obj, &mut |at| words.push(at));
-            for at in &words {
-                if let Ok(value) = reader.program.mem.read_addr(*at) {
-                    self.pointer(value, Some(From::Object(obj, *at)));
+    fn wanted(&self, spot: Spot) -> Option<Addr> {
+        let header = self.marks.wanted(spot)?;
+        self.swept.contains(&header).then_some(header)
+    }
+
+    /// Whatever else is kept, nobody asks.
+    fn all_held(&self) -> bool {
+        self.held.len() == self.marks.wanted_headers()
+    }
+
+    fn roots(&mut self, stacks: &StackRoots) {
+        self.todo.clear();
+        self.modules();
+        for word in &stacks.words {
+            self.pointer(*word, None);
+        }
+        self.specials();
+    }
+
+    /// Marks all that the roots lead to, on all processors. False if a header that no root holds is held by more
+    /// than one word.
+    fn spread(&mut self) -> bool {
+        let mut todo = std::mem::take(&mut self.todo);
+        let (mut hits, mut done) = (Hits::new(), 0u64);
+        while !todo.is_empty() {
+            let marker = self.shared();
+            let tasks: Vec<(Vec<Spot>, Hits, u64)> = todo
+                .par_chunks(BEGIN)
+                .map(|begin| {
+                    let mut task = Task {
+                        todo: begin.to_vec(),
+                        ..Task::default()
+                    };
+                    marker.run(&mut task, TASK);
+                    (task.todo, task.hits, task.done)
+                })
+                .collect();
+            todo.clear();
+            for (left, hit, n) in tasks {
+                todo.extend(left);
+                done = done.saturating_add(n);
+                for (header, (from, n)) in hit {
+                    let (_, all) = hits.entry(header).or_insert((from, 0));
+                    *all = all.saturating_add(n);
                 }
             }
+            self.progress.at(done);
+        }
+        let held = &self.held;
+        let open: Vec<(Addr, (From, u64))> = hits
+            .into_iter()
+            .filter(|(header, _)| !held.contains_key(header))
+            .collect();
+        let one_each = open.iter().all(|(_, (_, n))| *n == 1);
+        self.hold(open);
+        one_each
+    }
+
+    /// The same in one order: what is met last is followed first.
+    fn in_order(&mut self) {
+        let mut task = Task {
+            todo: std::mem::take(&mut self.todo),
+            ..Task::default()
+        };
+        while !task.todo.is_empty() && !self.all_held() {
+            self.shared().run(&mut task, TASK);
+            self.progress.at(task.done);
+            let hits = std::mem::take(&mut task.hits);
+            self.hold(hits);
+        }
+    }
+
+    fn hold(&mut self, hits: impl IntoIterator<Item = (Addr, (From, u64))>) {
+        for (header, (from, _)) in hits {
+            self.held.entry(header).or_insert(Some(from));
+        }
+    }
+
+    fn shared(&self) -> Shared<'_, '_, '_> {
+        Shared {
+            reader: self.grounds.reader,
+            swept: self.swept,
+            marks: &self.marks,
         }
     }
 
@@ -173,7 +226,7 @@ impl Marker<'_, '_, '_> {
                         .pointer_words(reader.meta, &obj, &mut |at| words.push(at));
                     for at in words {
                         if let Ok(value) = reader.program.mem.read_addr(at) {
-                            self.pointer(value, Some(From::Object(obj, at)));
+                            self.pointer(value, Some(From::Object(obj.start, at)));
                         }
                     }
                 }
@@ -225,9 +278,9 @@ fn note(marker: &Marker<'_, '_, '_>, tracer: &mut Tracer<'_, '_, '_>) {
         found.maps.change(i, |m| m.reach = reach);
         let from = held.copied().flatten().and_then(|from| match from {
             From::Module(at) => variable(at),
-            From::Object(obj, at) => Some(Held::Object {
-                object: obj.start,
-                off: at.offset_from(obj.start)?,
+            From::Object(object, at) => Some(Held::Object {
+                object,
+                off: at.offset_from(object)?,
             }),
         });
         // The node above a map that the sweep began with is its root.

@@ -40,6 +40,15 @@ pub struct Paths<'p, 'l> {
     pub any: Option<TypeId>,
 }
 
+/// Takes what is written only to see where it leads.
+struct Nowhere;
+
+impl Write for Nowhere {
+    fn write_str(&mut self, _: &str) -> std::fmt::Result {
+        Ok(())
+    }
+}
+
 /// How the elements of the place reached so far are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
@@ -263,7 +272,7 @@ impl Paths<'_, '_> {
         };
         let stride = self.graph.get(parent.ty).size.max(1);
         let found = self.fields(
-            &mut Nothing,
+            &mut Nowhere,
             parent.ty,
             off.checked_rem(stride).unwrap_or(0),
         );
@@ -403,15 +412,6 @@ impl Paths<'_, '_> {
             }
         }
         at
-    }
-}
-
-/// Takes what is written nowhere.
-struct Nothing;
-
-impl Write for Nothing {
-    fn write_str(&mut self, _: &str) -> std::fmt::Result {
-        Ok(())
     }
 }
 

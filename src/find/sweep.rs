@@ -14,19 +14,16 @@ use crate::find::guard::HeaderShape;
 use crate::find::guess::Guess;
 use crate::find::guess::Guesser;
 use crate::find::guess::is_shape;
-use crate::find::headers::Header;
 use crate::find::headers::read_header;
 use crate::find::mapset::Maps;
 use crate::find::search::Grounds;
 use crate::find::stacks::Holder;
 use crate::find::stacks::StackRoots;
+use crate::find::taken::taken_by_known;
 use crate::find::trace::Tracer;
-use crate::maps::layout::Family;
-use crate::maps::reader::MapReader;
 use crate::runtime::spans::Object;
 use crate::types::graph::TypeId;
 use rayon::prelude::IntoParallelIterator;
-use rayon::prelude::IntoParallelRefIterator;
 use rayon::prelude::ParallelIterator;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -282,14 +279,23 @@ fn look(
         .collect();
     progress.phase("sweeping the heap", Some(wanted.len() as u64));
     let done = AtomicU64::new(0);
-    let lists: Vec<Vec<(Addr, Header, bool)>> = wanted
+    let lists: Vec<Vec<Swept>> = wanted
         .into_par_iter()
         .map(|i| {
             let mut out = Vec::new();
             let mut one = |obj: Object, dead: bool| {
-                if !known.has_object(&obj) && reader.heap.pointer_mask(&obj) == Some(shape.mask) {
-                    out.extend(read_header(reader, obj.start).map(|h| (obj.start, h, dead)));
+                if known.has_object(&obj) || reader.heap.pointer_mask(&obj) != Some(shape.mask) {
+                    return;
                 }
+                let swept = read_header(reader, obj.start).and_then(|read| {
+                    Some(Swept {
+                        header: obj.start,
+                        storage: read.storage.iter().map(|a| a.addr).collect(),
+                        guess: guesser.guess(obj.start, &read, dead, &[], NO_STACK)?,
+                        dead,
+                    })
+                });
+                out.extend(swept);
             };
             spans.for_each_allocated(i, |obj| one(obj, false));
             spans.for_each_dead(i, |obj| one(obj, true));
@@ -297,80 +303,7 @@ fn look(
             out
         })
         .collect();
-    let found: Vec<(Addr, Header, bool)> = lists.into_iter().flatten().collect();
-    found
-        .par_iter()
-        .filter_map(|(header, read, dead)| {
-            Some(Swept {
-                header: *header,
-                storage: read.storage.iter().map(|a| a.addr).collect(),
-                guess: guesser.guess(*header, read, *dead, &[], NO_STACK)?,
-                dead: *dead,
-            })
-        })
-        .collect()
-}
-
-/// Of the storage that is claimed, what maps with a known way to them refer to.
-fn taken_by_known(
-    grounds: &Grounds<'_, '_, '_>,
-    maps: &Maps,
-    claims: &HashMap<Addr, u32>,
-) -> HashSet<Addr> {
-    let reader = &grounds.reader;
-    let small = SmallMaps::of(reader);
-    (0..maps.len())
-        .into_par_iter()
-        .filter_map(|i| maps.get(i))
-        .flat_map_iter(|m| {
-            if small.has_other_group(reader, m.addr, claims) {
-                return Vec::new();
-            }
-            let classic = reader.hmap(m.addr).map(|h| vec![h.buckets, h.oldbuckets]);
-            let header = || Some(read_header(reader, m.addr)?.storage);
-            let swiss = || header().map(|s| s.iter().map(|a| a.addr).collect());
-            classic.or_else(swiss).unwrap_or_default()
-        })
-        .filter(|a| claims.contains_key(a))
-        .collect()
-}
-
-/// Tells of a Swiss map with one group, by two fields, that the group is none of those asked for: most maps of a
-/// process are such, and need no closer look.
-struct SmallMaps {
-    /// Where `dirPtr` and `dirLen` stand in the header, and its bytes.
-    fields: Option<(usize, usize, u64)>,
-}
-
-impl SmallMaps {
-    fn of(reader: &MapReader<'_, '_>) -> SmallMaps {
-        let fields = match &reader.layouts.family {
-            Family::Swiss { map, .. } => {
-                map.off("dirPtr")
-                    .zip(map.off("dirLen"))
-                    .and_then(|(pointer, len)| {
-                        let (pointer, len) = (pointer.try_into().ok()?, len.try_into().ok()?);
-                        Some((pointer, len, map.size))
-                    })
-            }
-            Family::Classic { .. } => None,
-        };
-        SmallMaps { fields }
-    }
-
-    fn has_other_group(
-        &self,
-        reader: &MapReader<'_, '_>,
-        header: Addr,
-        claims: &HashMap<Addr, u32>,
-    ) -> bool {
-        let mem = reader.program.mem;
-        let fields = self.fields.and_then(|(pointer, len, size)| {
-            let bytes = mem.slice(header, size).ok()?;
-            Some((mem.abi.uptr(bytes, pointer)?, mem.abi.int(bytes, len)?))
-        });
-        fields.is_some_and(|(group, len)| len == 0 && !claims.contains_key(&Addr(group)))
-    }
+    lists.into_iter().flatten().collect()
 }
 
 /// How many maps of each type were found with a type of their own: of several that fit, the most
