@@ -3,6 +3,7 @@
 
 use crate::base::addr::Addr;
 use crate::base::limits::MAX_FINDINGS_PER_RULE;
+use crate::base::parts::of_parts;
 use crate::hash::hasher::Hashers;
 use crate::hash::hasher::KeyType;
 use crate::hash::place;
@@ -21,6 +22,7 @@ use crate::maps::image::MapImage;
 use crate::maps::image::Place;
 use crate::maps::image::SharedFacts;
 use crate::maps::image::SlotLayout;
+use crate::maps::image::Stretch;
 use crate::maps::image::TypeFacts;
 use crate::maps::image::Unit;
 use crate::maps::image::tophash;
@@ -119,16 +121,76 @@ impl<'a> KeyReader<'_, '_, 'a> {
         facts: &mut KeyFacts,
         gaps: &mut Gaps,
     ) {
-        let slots = image.slots.offsets();
+        if let Some(pieces) = image.pieces()
+            && self.hash_pieces(image, &pieces, (plan, seed), hasher, facts, gaps)
+        {
+            return;
+        }
         let claimed = image.claimed_len().and_then(|n| usize::try_from(n).ok());
         facts.hashes.reserve(claimed.unwrap_or(0).min(MANY));
-        image.for_each_unit(|unit| {
+        image.for_each_stretch(u64::MAX, |stretch| {
+            self.hash_stretch(image, &stretch, (plan, seed), hasher, facts, gaps);
+        });
+    }
+
+    /// Hashes the pieces of a large map on all processors. False, and nothing is said of any key, if together they
+    /// have more bytes behind them than one map may have: which keys are given up then hangs on their order.
+    fn hash_pieces(
+        &self,
+        image: &MapImage<'a>,
+        pieces: &[Vec<Stretch<'_, 'a>>],
+        what: (&Plan, u64),
+        hasher: &mut KeyHasher<'_, '_, 'a>,
+        facts: &mut KeyFacts,
+        gaps: &mut Gaps,
+    ) -> bool {
+        let done = of_parts(pieces, |piece| {
+            let mut hasher = KeyHasher::new(self.hashers, self.mem)?;
+            let (mut facts, mut gaps) = (KeyFacts::default(), Gaps::default());
+            for stretch in piece {
+                self.hash_stretch(image, stretch, what, &mut hasher, &mut facts, &mut gaps);
+            }
+            Some((facts, gaps, hasher.work()))
+        });
+        let work = done.iter().flatten().map(|(_, _, work)| *work);
+        let work = work.fold(0u64, u64::saturating_add);
+        if !hasher.has_room_for(work) {
+            return false;
+        }
+        hasher.add_work(work);
+        let keys = done.iter().flatten().map(|(part, _, _)| part.hashes.len());
+        facts.hashes.reserve(keys.sum());
+        for (part, part_gaps, _) in done.into_iter().flatten() {
+            let base = facts.hashes.len() as u64;
+            facts.hashes.extend(part.hashes);
+            let odd = part.odd.into_iter();
+            facts
+                .odd
+                .extend(odd.map(|(n, why)| (n.saturating_add(base), why)));
+            let room = MAX_FINDINGS_PER_RULE.saturating_sub(facts.duplicates.len());
+            facts
+                .duplicates
+                .extend(part.duplicates.into_iter().take(room));
+            facts.duplicates_total = facts.duplicates_total.saturating_add(part.duplicates_total);
+            gaps.append(part_gaps);
+        }
+        true
+    }
+
+    /// Hashes the keys of a piece of the map, and finds those that are there twice.
+    fn hash_stretch(
+        &self,
+        image: &MapImage<'a>,
+        stretch: &Stretch<'_, 'a>,
+        (plan, seed): (&Plan, u64),
+        hasher: &mut KeyHasher<'_, '_, 'a>,
+        facts: &mut KeyFacts,
+        gaps: &mut Gaps,
+    ) {
+        let slots = image.slots.offsets();
+        stretch.for_each_unit(|unit| {
             let (first, odd) = (facts.hashes.len(), facts.odd.len());
-            unit.for_each_entry(image.abi, &slots, &mut |e: EntryRef<'_>| {
-                let hash = match self.value(&image.slots, e.key) {
-                    Ok(key) => hasher.hash(plan, &key, seed),
-                    Err(other) => other,
-                };
+            let mut note = |hash: KeyHash| {
                 match hash {
                     KeyHash::Known(_) => {}
                     KeyHash::Fault(f) if !f.why.is_the_process() => {
@@ -138,7 +200,28 @@ impl<'a> KeyReader<'_, '_, 'a> {
                     other => facts.odd.push((facts.hashes.len() as u64, other)),
                 }
                 facts.hashes.push(hash.known().unwrap_or(0));
+            };
+            let (mut waiting, mut n): ([&[u8]; 8], usize) = ([&[]; 8], 0);
+            unit.for_each_entry(image.abi, &slots, &mut |e: EntryRef<'_>| {
+                if image.slots.indirect_key {
+                    let hash = match self.value(&image.slots, e.key) {
+                        Ok(key) => hasher.hash(plan, &key, seed),
+                        Err(other) => other,
+                    };
+                    return note(hash);
+                }
+                if let Some(to) = waiting.get_mut(n) {
+                    *to = e.key;
+                }
+                n = n.saturating_add(1);
+                if n == waiting.len() {
+                    let hashes = hasher.hash8(plan, waiting, n, seed);
+                    hashes.into_iter().for_each(&mut note);
+                    n = 0;
+                }
             });
+            let hashes = hasher.hash8(plan, waiting, n, seed);
+            hashes.into_iter().take(n).for_each(&mut note);
             let hashes = facts.hashes.get(first..).unwrap_or_default();
             if facts.odd.len() > odd || has_equal(hashes) {
                 self.find_equal(image, plan, hasher, (&unit, first, odd), facts);

@@ -20,6 +20,11 @@ pub const TOPS: u64 = 0x8080_8080_8080_8080;
 /// One in each byte.
 const ONES: u64 = 0x0101_0101_0101_0101;
 
+/// Buckets or groups of a piece of work.
+const PIECE: u64 = 4096;
+/// Groups of a table that is full grown.
+const TABLE: u64 = 128;
+
 /// One chain, one table, or the group of a small map.
 #[derive(Clone, Copy, Debug)]
 pub enum Unit<'i, 'a> {
@@ -92,6 +97,38 @@ impl<'a> MapImage<'a> {
             },
             Body::Unreadable => {}
         }
+    }
+
+    /// The storage of a large map in pieces that are worth a processor each; `None` for all others.
+    pub fn pieces<'i>(&'i self) -> Option<Vec<Vec<Stretch<'i, 'a>>>> {
+        let records = match &self.body {
+            Body::Classic(c) => {
+                let of = |a: &Option<BucketArray<'_>>| a.as_ref().map_or(0, |a| a.main.count);
+                of(&c.new).max(of(&c.old))
+            }
+            Body::Swiss(s) => match &s.shape {
+                Shape::Tables(dir) => (dir.tables.len() as u64).saturating_mul(TABLE),
+                _ => 0,
+            },
+            Body::Unreadable => 0,
+        };
+        if records < PIECE.saturating_mul(4) {
+            return None;
+        }
+        let mut out: Vec<Vec<Stretch<'i, 'a>>> = Vec::new();
+        let mut room = 0u64;
+        self.for_each_stretch(PIECE, |stretch| {
+            let size = stretch.records();
+            match out.last_mut().filter(|_| room > 0) {
+                Some(piece) => piece.push(stretch),
+                None => {
+                    out.push(vec![stretch]);
+                    room = PIECE;
+                }
+            }
+            room = room.saturating_sub(size);
+        });
+        Some(out)
     }
 
     /// Calls `each` for every unit that could be read.
