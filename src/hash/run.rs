@@ -231,14 +231,15 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
         };
         let size = u64::try_from(len).map_err(|_| fault(Why::Unmapped))?;
         // A length that leads out of memory must not use up what the other keys need.
-        if !self.mem.is_mapped(data, size) {
+        let bytes = self.mem.bytes(data, size);
+        if bytes.is_err() && !self.mem.is_mapped(data, size) {
             return Err(fault(Why::Unmapped));
         }
         self.work = self.work.saturating_add(size);
         if self.work > self.most {
             return Err(fault(Why::TooLarge));
         }
-        self.mem.bytes(data, size).map_err(KeyHash::Fault)
+        bytes.map_err(KeyHash::Fault)
     }
 
     /// Source: `runtime/alg.go`, `interhash` and `nilinterhash`, all versions.
