@@ -6,5 +6,6 @@ pub mod dense;
 pub mod fault;
 pub mod home;
 pub mod limits;
+pub mod parts;
 pub mod progress;
 pub mod size;

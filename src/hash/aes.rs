@@ -4,7 +4,9 @@
 //! `internal/runtime/maps/memhash_<arch>.s` in go1.27.
 
 use aes::Block as CrateBlock;
+use aes::hazmat::Block8;
 use aes::hazmat::cipher_round;
+use aes::hazmat::cipher_round_par;
 use aes::hazmat::inv_mix_columns;
 
 /// 16 bytes in memory order.
@@ -40,14 +42,40 @@ fn xor_all(blocks: impl IntoIterator<Item = Block>) -> Block {
 /// The parts one behind the other, zeros behind them.
 fn joined(parts: &[&[u8]]) -> Block {
     let mut out = [0; 16];
-    let bytes = parts.iter().flat_map(|p| p.iter());
-    out.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    let mut rest = out.as_mut_slice();
+    for part in parts {
+        let n = part.len().min(rest.len());
+        let (to, behind) = rest.split_at_mut(n);
+        to.copy_from_slice(part.get(..n).unwrap_or_default());
+        rest = behind;
+    }
     out
+}
+
+/// Two words, the first one in front.
+fn words(first: u64, second: u64) -> Block {
+    (u128::from(first) | u128::from(second) << 64).to_le_bytes()
 }
 
 /// 16 bytes at `off`, with zeros where `p` has none.
 fn block_at(p: &[u8], off: usize) -> Block {
-    joined(&[p.get(off..).unwrap_or_default()])
+    let rest = p.get(off..).unwrap_or_default();
+    match rest.first_chunk::<16>() {
+        Some(whole) => *whole,
+        None => joined(&[rest]),
+    }
+}
+
+/// Eight blocks that go through the same rounds side by side.
+type Eight = [Block; 8];
+
+/// One round of each block with its key.
+fn rounds8(x: &mut Eight, k: &Eight) {
+    let mut blocks = Block8::from(x.map(CrateBlock::from));
+    cipher_round_par(&mut blocks, &Block8::from(k.map(CrateBlock::from)));
+    for (to, from) in x.iter_mut().zip(blocks) {
+        *to = from.into();
+    }
 }
 
 fn low(x: Block) -> u64 {
@@ -117,6 +145,38 @@ pub(crate) mod amd64 {
     pub(crate) fn short(k: &Schedule, value: &[u8], seed: u64) -> u64 {
         let x = joined(&[&seed.to_le_bytes(), value]);
         low(k.0.iter().take(3).fold(x, |x, key| round(x, *key)))
+    }
+
+    /// The same for eight words.
+    pub(crate) fn short8(k: &Schedule, values: [u64; 8], seed: u64) -> [u64; 8] {
+        let mut x = values.map(|value| words(seed, value));
+        for key in k.0.iter().take(3) {
+            rounds8(&mut x, &[*key; 8]);
+        }
+        x.map(low)
+    }
+
+    /// `memhash` of eight values of 1 to 16 bytes each; `None` if one is of another length.
+    pub(crate) fn memhash8(k: &Schedule, values: [&[u8]; 8], seed: u64) -> Option<[u64; 8]> {
+        if values.iter().any(|p| !(1..=16).contains(&p.len())) {
+            return None;
+        }
+        let key = k.first();
+        let mut seeds = values.map(|p| {
+            let raw = words(seed, u64::from_le_bytes(len16x4(p.len())));
+            xor(raw, key)
+        });
+        let keys = seeds;
+        rounds8(&mut seeds, &keys);
+        let mut x = values.map(|p| block_at(p, 0));
+        for (block, seed) in x.iter_mut().zip(seeds) {
+            *block = xor(*block, seed);
+        }
+        for _ in 0..3 {
+            let keys = x;
+            rounds8(&mut x, &keys);
+        }
+        Some(x.map(low))
     }
 
     /// `memhash`.
@@ -307,3 +367,6 @@ pub(crate) mod arm64 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

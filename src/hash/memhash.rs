@@ -177,6 +177,23 @@ impl MemHash {
         }
     }
 
+    /// `memhash64` of eight words, or `memhash32` of eight half words, at once, where that is faster; `None`
+    /// elsewhere.
+    pub(crate) fn words8(&self, values: [u64; 8], seed: u64) -> Option<[u64; 8]> {
+        match &self.how {
+            How::Amd64(k) => Some(amd64::short8(k, values, seed)),
+            _ => None,
+        }
+    }
+
+    /// `memhash` of eight values at once, where that is faster; `None` elsewhere.
+    pub(crate) fn memhash8(&self, values: [&[u8]; 8], seed: u64) -> Option<[u64; 8]> {
+        match &self.how {
+            How::Amd64(k) => amd64::memhash8(k, values, seed),
+            _ => None,
+        }
+    }
+
     /// `x` modulo the word of the process.
     pub fn wrap(&self, x: u64) -> u64 {
         if self.word_bits == 32 {

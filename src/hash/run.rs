@@ -12,6 +12,9 @@ use crate::hash::plan::Step;
 use crate::process::memory::Memory;
 use std::borrow::Cow;
 
+/// Fewer keys than that are hashed faster one after the other.
+const WORTH: usize = 3;
+
 /// What hashing one key gave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyHash {
@@ -71,6 +74,83 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
             Ok(h) => KeyHash::Known(h),
             Err(other) => other,
         }
+    }
+
+    /// The hashes of the first `n` of eight keys, as `hash` would give them one after the other; those behind
+    /// mean nothing.
+    pub fn hash8(&mut self, plan: &Plan, keys: [&[u8]; 8], n: usize, seed: u64) -> [KeyHash; 8] {
+        let abi = self.hashers.abi();
+        let word = |size: u64, off: u64| {
+            let mut words = [0; 8];
+            for (to, key) in words.iter_mut().zip(keys).take(n) {
+                let bytes = part(key, 0, off, size).ok()?;
+                // The machines that have the fast way are little-endian.
+                *to = abi.uint(bytes, 0, size)?;
+            }
+            self.memhash.words8(words, seed)
+        };
+        if n < WORTH {
+            return self.one_by_one(plan, (keys, n), seed);
+        }
+        let fast = match plan.steps.as_ref() {
+            [Step::Word64 { off }] => word(8, *off),
+            [Step::Word32 { off }] => word(4, *off),
+            [Step::Text { off }] => return self.texts(plan, (keys, n), *off, seed),
+            _ => None,
+        };
+        match fast {
+            Some(hashes) => hashes.map(KeyHash::Known),
+            None => self.one_by_one(plan, (keys, n), seed),
+        }
+    }
+
+    fn one_by_one(
+        &mut self,
+        plan: &Plan,
+        (keys, n): ([&[u8]; 8], usize),
+        seed: u64,
+    ) -> [KeyHash; 8] {
+        let mut out = [KeyHash::Nan; 8];
+        for (to, key) in out.iter_mut().zip(keys).take(n) {
+            *to = self.hash(plan, key, seed);
+        }
+        out
+    }
+
+    /// Eight strings: all are found before the first is hashed, so that the waits for memory overlap.
+    fn texts(
+        &mut self,
+        plan: &Plan,
+        (keys, n): ([&[u8]; 8], usize),
+        off: u64,
+        seed: u64,
+    ) -> [KeyHash; 8] {
+        let before = self.work;
+        let mut texts: [&'a [u8]; 8] = [&[0]; 8];
+        let mut firsts = 0u8;
+        for (to, key) in texts.iter_mut().zip(keys).take(n) {
+            let Ok(Cow::Borrowed(text)) = self.text(key, 0, off) else {
+                self.work = before;
+                return self.one_by_one(plan, (keys, n), seed);
+            };
+            firsts ^= text.first().copied().unwrap_or(0);
+            *to = text;
+        }
+        std::hint::black_box(firsts);
+        let setup = self.memhash;
+        let hashes = setup.memhash8(texts, seed);
+        let hashes = hashes.unwrap_or_else(|| texts.map(|text| setup.memhash(text, seed)));
+        hashes.map(KeyHash::Known)
+    }
+
+    /// Counts bytes that others have hashed for the same map.
+    pub(crate) fn add_work(&mut self, work: u64) {
+        self.work = self.work.saturating_add(work);
+    }
+
+    /// Whether so many more bytes may be hashed without any key being given up.
+    pub(crate) fn has_room_for(&self, work: u64) -> bool {
+        self.work.saturating_add(work) <= self.most
     }
 
     fn run(
@@ -151,14 +231,15 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
         };
         let size = u64::try_from(len).map_err(|_| fault(Why::Unmapped))?;
         // A length that leads out of memory must not use up what the other keys need.
-        if !self.mem.is_mapped(data, size) {
+        let bytes = self.mem.bytes(data, size);
+        if bytes.is_err() && !self.mem.is_mapped(data, size) {
             return Err(fault(Why::Unmapped));
         }
         self.work = self.work.saturating_add(size);
         if self.work > self.most {
             return Err(fault(Why::TooLarge));
         }
-        self.mem.bytes(data, size).map_err(KeyHash::Fault)
+        bytes.map_err(KeyHash::Fault)
     }
 
     /// Source: `runtime/alg.go`, `interhash` and `nilinterhash`, all versions.

@@ -1,14 +1,18 @@
 //! Hashes every key of a map, and finds keys that are there twice.
 //! In: an image whose body is read. Out: its `KeyFacts`.
+//! Over 400 lines in one file: hashing keys and comparing those of equal hash is one walk.
 
 use crate::base::addr::Addr;
 use crate::base::limits::MAX_FINDINGS_PER_RULE;
+use crate::base::parts::of_parts;
 use crate::hash::hasher::Hashers;
 use crate::hash::hasher::KeyType;
 use crate::hash::place;
 use crate::hash::plan::Plan;
 use crate::hash::run::KeyHash;
 use crate::hash::run::KeyHasher;
+use crate::maps::equal::MANY;
+use crate::maps::equal::has_equal;
 use crate::maps::image::Body;
 use crate::maps::image::ClassicImage;
 use crate::maps::image::Duplicate;
@@ -21,6 +25,7 @@ use crate::maps::image::MapImage;
 use crate::maps::image::Place;
 use crate::maps::image::SharedFacts;
 use crate::maps::image::SlotLayout;
+use crate::maps::image::Stretch;
 use crate::maps::image::TypeFacts;
 use crate::maps::image::Unit;
 use crate::maps::image::tophash;
@@ -36,13 +41,6 @@ pub(crate) struct KeyReader<'r, 'v, 'a> {
     pub(crate) hashers: &'r Hashers<'v, 'a>,
     pub(crate) layouts: &'r MapLayouts,
 }
-
-/// Most keys that are compared pair by pair.
-const FEW: usize = 16;
-/// Most keys whose hashes are sorted into a field of bits first.
-const MANY: usize = 4096;
-/// Words of that field: for a full table, 16 bits a key.
-const FIELD: usize = 256;
 
 /// A key that was hashed, kept while its chain or table is looked through.
 struct Hashed<'i> {
@@ -119,16 +117,76 @@ impl<'a> KeyReader<'_, '_, 'a> {
         facts: &mut KeyFacts,
         gaps: &mut Gaps,
     ) {
-        let slots = image.slots.offsets();
+        if let Some(pieces) = image.pieces()
+            && self.hash_pieces(image, &pieces, (plan, seed), hasher, facts, gaps)
+        {
+            return;
+        }
         let claimed = image.claimed_len().and_then(|n| usize::try_from(n).ok());
         facts.hashes.reserve(claimed.unwrap_or(0).min(MANY));
-        image.for_each_unit(|unit| {
+        image.for_each_stretch(u64::MAX, |stretch| {
+            self.hash_stretch(image, &stretch, (plan, seed), hasher, facts, gaps);
+        });
+    }
+
+    /// Hashes the pieces of a large map on all processors. False, and nothing is said of any key, if together they
+    /// have more bytes behind them than one map may have: which keys are given up then hangs on their order.
+    fn hash_pieces(
+        &self,
+        image: &MapImage<'a>,
+        pieces: &[Vec<Stretch<'_, 'a>>],
+        what: (&Plan, u64),
+        hasher: &mut KeyHasher<'_, '_, 'a>,
+        facts: &mut KeyFacts,
+        gaps: &mut Gaps,
+    ) -> bool {
+        let done = of_parts(pieces, |piece| {
+            let mut hasher = KeyHasher::new(self.hashers, self.mem)?;
+            let (mut facts, mut gaps) = (KeyFacts::default(), Gaps::default());
+            for stretch in piece {
+                self.hash_stretch(image, stretch, what, &mut hasher, &mut facts, &mut gaps);
+            }
+            Some((facts, gaps, hasher.work()))
+        });
+        let work = done.iter().flatten().map(|(_, _, work)| *work);
+        let work = work.fold(0u64, u64::saturating_add);
+        if !hasher.has_room_for(work) {
+            return false;
+        }
+        hasher.add_work(work);
+        let keys = done.iter().flatten().map(|(part, _, _)| part.hashes.len());
+        facts.hashes.reserve(keys.sum());
+        for (part, part_gaps, _) in done.into_iter().flatten() {
+            let base = facts.hashes.len() as u64;
+            facts.hashes.extend(part.hashes);
+            let odd = part.odd.into_iter();
+            facts
+                .odd
+                .extend(odd.map(|(n, why)| (n.saturating_add(base), why)));
+            let room = MAX_FINDINGS_PER_RULE.saturating_sub(facts.duplicates.len());
+            facts
+                .duplicates
+                .extend(part.duplicates.into_iter().take(room));
+            facts.duplicates_total = facts.duplicates_total.saturating_add(part.duplicates_total);
+            gaps.append(part_gaps);
+        }
+        true
+    }
+
+    /// Hashes the keys of a piece of the map, and finds those that are there twice.
+    fn hash_stretch(
+        &self,
+        image: &MapImage<'a>,
+        stretch: &Stretch<'_, 'a>,
+        (plan, seed): (&Plan, u64),
+        hasher: &mut KeyHasher<'_, '_, 'a>,
+        facts: &mut KeyFacts,
+        gaps: &mut Gaps,
+    ) {
+        let slots = image.slots.offsets();
+        stretch.for_each_unit(|unit| {
             let (first, odd) = (facts.hashes.len(), facts.odd.len());
-            unit.for_each_entry(image.abi, &slots, &mut |e: EntryRef<'_>| {
-                let hash = match self.value(&image.slots, e.key) {
-                    Ok(key) => hasher.hash(plan, &key, seed),
-                    Err(other) => other,
-                };
+            let mut note = |hash: KeyHash| {
                 match hash {
                     KeyHash::Known(_) => {}
                     KeyHash::Fault(f) if !f.why.is_the_process() => {
@@ -138,7 +196,28 @@ impl<'a> KeyReader<'_, '_, 'a> {
                     other => facts.odd.push((facts.hashes.len() as u64, other)),
                 }
                 facts.hashes.push(hash.known().unwrap_or(0));
+            };
+            let (mut waiting, mut n): ([&[u8]; 8], usize) = ([&[]; 8], 0);
+            unit.for_each_entry(image.abi, &slots, &mut |e: EntryRef<'_>| {
+                if image.slots.indirect_key {
+                    let hash = match self.value(&image.slots, e.key) {
+                        Ok(key) => hasher.hash(plan, &key, seed),
+                        Err(other) => other,
+                    };
+                    return note(hash);
+                }
+                if let Some(to) = waiting.get_mut(n) {
+                    *to = e.key;
+                }
+                n = n.saturating_add(1);
+                if n == waiting.len() {
+                    let hashes = hasher.hash8(plan, waiting, n, seed);
+                    hashes.into_iter().for_each(&mut note);
+                    n = 0;
+                }
             });
+            let hashes = hasher.hash8(plan, waiting, n, seed);
+            hashes.into_iter().take(n).for_each(&mut note);
             let hashes = facts.hashes.get(first..).unwrap_or_default();
             if facts.odd.len() > odd || has_equal(hashes) {
                 self.find_equal(image, plan, hasher, (&unit, first, odd), facts);
@@ -317,49 +396,6 @@ impl<'a> KeyReader<'_, '_, 'a> {
     }
 }
 
-/// Whether two of the hashes are the same.
-fn has_equal(hashes: &[u64]) -> bool {
-    if hashes.len() <= FEW {
-        let mut rest = hashes;
-        while let Some((one, others)) = rest.split_first() {
-            if others.iter().fold(false, |same, h| same | (h == one)) {
-                return true;
-            }
-            rest = others;
-        }
-        return false;
-    }
-    let mut doubtful: Vec<u64> = Vec::new();
-    if hashes.len() > MANY {
-        doubtful.extend(hashes);
-    } else {
-        // Two of them meet in one bit by chance, now and then: only those have to be compared.
-        let (mut once, mut twice) = ([0u64; FIELD], [0u64; FIELD]);
-        for hash in hashes {
-            let (word, bit) = in_field(*hash);
-            if let (Some(once), Some(twice)) = (once.get_mut(word), twice.get_mut(word)) {
-                *twice |= *once & bit;
-                *once |= bit;
-            }
-        }
-        doubtful.extend(hashes.iter().filter(|hash| {
-            let (word, bit) = in_field(**hash);
-            twice.get(word).is_some_and(|w| w & bit != 0)
-        }));
-    }
-    doubtful.sort_unstable();
-    doubtful
-        .windows(2)
-        .any(|pair| matches!(pair, [a, b] if a == b))
-}
-
-/// The word and bit of a hash. Hashes of one table have their highest bits in common.
-fn in_field(hash: u64) -> (usize, u64) {
-    let mixed = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let [.., low, high] = mixed.to_le_bytes();
-    (usize::from(high), 1u64 << (low & 63))
-}
-
 impl MapImage<'_> {
     /// The seed of the map's hashes; `None` when the header could not be read.
     pub fn seed(&self) -> Option<u64> {
@@ -376,31 +412,5 @@ impl MapImage<'_> {
             Body::Classic(_) => place::tophash(self.abi, hash),
             Body::Swiss(_) | Body::Unreadable => place::h2(hash),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn equal_hashes_are_seen_however_many_there_are() {
-        for n in [2usize, 8, 16, 17, 900, MANY, MANY + 1] {
-            let mut x = 0x2545_f491_4f6c_dd1du64;
-            let mut hashes: Vec<u64> = (0..n)
-                .map(|_| {
-                    x ^= x << 13;
-                    x ^= x >> 7;
-                    x ^= x << 17;
-                    x
-                })
-                .collect();
-            assert!(!has_equal(&hashes), "{n}");
-            if let (Some(first), Some(last)) = (hashes.first().copied(), hashes.last_mut()) {
-                *last = first;
-            }
-            assert!(has_equal(&hashes), "{n}");
-        }
-        assert!(!has_equal(&[]) && !has_equal(&[0]));
     }
 }

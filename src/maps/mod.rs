@@ -1,6 +1,7 @@
 //! Every map in one neutral shape: layouts bound once, headers and storage read into images.
 
 mod classic;
+mod equal;
 mod extras;
 mod headers;
 mod heaptypes;

@@ -6,12 +6,14 @@ use crate::base::fault::Fault;
 use crate::base::fault::Why;
 use crate::base::home::Home;
 use crate::base::limits::MAX_FINDINGS_PER_RULE;
+use crate::base::parts::of_parts;
 use crate::maps::image::BadRef;
 use crate::maps::image::BadRefKind;
 use crate::maps::image::Gaps;
 use crate::maps::image::Half;
 use crate::maps::image::MapImage;
 use crate::maps::image::Place;
+use crate::maps::image::Stretch;
 use crate::maps::layout::MapLayouts;
 use crate::maps::refplan::HalfPlan;
 use crate::maps::refplan::Ref;
@@ -36,6 +38,27 @@ pub(crate) struct RefChecker<'r, 'v, 'a> {
     pub(crate) meta: &'r TypeMeta<'v, 'a>,
 }
 
+/// What was found in a part of a map.
+#[derive(Default)]
+struct Found {
+    /// The first bad references.
+    bad: Vec<BadRef>,
+    /// How many there were in all.
+    total: u64,
+    /// What could not be read.
+    gaps: Gaps,
+}
+
+impl Found {
+    /// Adds what was found in a later part.
+    fn append(&mut self, later: Found) {
+        let room = MAX_FINDINGS_PER_RULE.saturating_sub(self.bad.len());
+        self.bad.extend(later.bad.into_iter().take(room));
+        self.total = self.total.saturating_add(later.total);
+        self.gaps.append(later.gaps);
+    }
+}
+
 impl RefChecker<'_, '_, '_> {
     /// Fills the image's `bad_refs`.
     pub(crate) fn check(&self, image: &mut MapImage<'_>) {
@@ -45,26 +68,56 @@ impl RefChecker<'_, '_, '_> {
         if plans.iter().all(|p| p.refs.is_empty() && !p.indirect) {
             return;
         }
-        let (mut bad, mut total) = (Vec::new(), 0u64);
-        let mut gaps = std::mem::take(&mut image.gaps);
-        image.for_each_entry(|e| {
-            for plan in plans {
-                let stored = if plan.half == Half::Key {
-                    e.key
-                } else {
-                    e.elem
-                };
-                self.check_half(plan, e.place, stored, &mut gaps, &mut |b| {
-                    total = total.saturating_add(1);
-                    if bad.len() < MAX_FINDINGS_PER_RULE {
-                        bad.push(b);
+        let mut found = Found {
+            gaps: std::mem::take(&mut image.gaps),
+            ..Found::default()
+        };
+        match image.pieces() {
+            None => image.for_each_stretch(u64::MAX, |stretch| {
+                self.check_stretch(image, plans, &stretch, &mut found);
+            }),
+            Some(pieces) => {
+                let parts = of_parts(&pieces, |piece| {
+                    let mut found = Found::default();
+                    for stretch in piece {
+                        self.check_stretch(image, plans, stretch, &mut found);
                     }
+                    found
                 });
+                parts.into_iter().for_each(|part| found.append(part));
             }
+        }
+        image.gaps = found.gaps;
+        image.bad_refs = found.bad;
+        image.bad_refs_total = found.total;
+    }
+
+    fn check_stretch(
+        &self,
+        image: &MapImage<'_>,
+        plans: &[HalfPlan; 2],
+        stretch: &Stretch<'_, '_>,
+        found: &mut Found,
+    ) {
+        let slots = image.slots.offsets();
+        let Found { bad, total, gaps } = found;
+        stretch.for_each_unit(|unit| {
+            unit.for_each_entry(image.abi, &slots, &mut |e| {
+                for plan in plans {
+                    let stored = if plan.half == Half::Key {
+                        e.key
+                    } else {
+                        e.elem
+                    };
+                    self.check_half(plan, e.place, stored, gaps, &mut |b| {
+                        *total = total.saturating_add(1);
+                        if bad.len() < MAX_FINDINGS_PER_RULE {
+                            bad.push(b);
+                        }
+                    });
+                }
+            });
         });
-        image.gaps = gaps;
-        image.bad_refs = bad;
-        image.bad_refs_total = total;
     }
 
     fn check_half(

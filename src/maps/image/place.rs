@@ -257,6 +257,13 @@ impl Gaps {
         }
     }
 
+    /// Adds the gaps of a later part.
+    pub fn append(&mut self, later: Gaps) {
+        self.total = self.total.saturating_add(later.total);
+        let room = MAX_GAPS.saturating_sub(self.list.len());
+        self.list.extend(later.list.into_iter().take(room));
+    }
+
     /// Whether everything was read.
     pub fn is_empty(&self) -> bool {
         self.total == 0

@@ -20,6 +20,11 @@ pub const TOPS: u64 = 0x8080_8080_8080_8080;
 /// One in each byte.
 const ONES: u64 = 0x0101_0101_0101_0101;
 
+/// Buckets or groups of a piece of work.
+const PIECE: u64 = 4096;
+/// Groups of a table that is full grown.
+const TABLE: u64 = 128;
+
 /// One chain, one table, or the group of a small map.
 #[derive(Clone, Copy, Debug)]
 pub enum Unit<'i, 'a> {
@@ -92,6 +97,38 @@ impl<'a> MapImage<'a> {
             },
             Body::Unreadable => {}
         }
+    }
+
+    /// The storage of a large map in pieces that are worth a processor each; `None` for all others.
+    pub fn pieces<'i>(&'i self) -> Option<Vec<Vec<Stretch<'i, 'a>>>> {
+        let records = match &self.body {
+            Body::Classic(c) => {
+                let of = |a: &Option<BucketArray<'_>>| a.as_ref().map_or(0, |a| a.main.count);
+                of(&c.new).max(of(&c.old))
+            }
+            Body::Swiss(s) => match &s.shape {
+                Shape::Tables(dir) => (dir.tables.len() as u64).saturating_mul(TABLE),
+                _ => 0,
+            },
+            Body::Unreadable => 0,
+        };
+        if records < PIECE.saturating_mul(4) {
+            return None;
+        }
+        let mut out: Vec<Vec<Stretch<'i, 'a>>> = Vec::new();
+        let mut room = 0u64;
+        self.for_each_stretch(PIECE, |stretch| {
+            let size = stretch.records();
+            match out.last_mut().filter(|_| room > 0) {
+                Some(piece) => piece.push(stretch),
+                None => {
+                    out.push(vec![stretch]);
+                    room = PIECE;
+                }
+            }
+            room = room.saturating_sub(size);
+        });
+        Some(out)
     }
 
     /// Calls `each` for every unit that could be read.
@@ -357,41 +394,4 @@ pub fn equal_tops(word: u64, byte: u8) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::maps::image::ctrl;
-    use crate::maps::image::tophash;
-
-    #[test]
-    fn words_of_marks_say_what_their_bytes_say() {
-        let mut x = 0x9e37_79b9_7f4a_7c15u64;
-        for n in 0..20_000u32 {
-            x ^= x << 13;
-            x ^= x >> 7;
-            x ^= x << 17;
-            // Bytes near the limits are rare by chance.
-            let word = if n % 2 == 0 {
-                x
-            } else {
-                x & 0x8787_8787_8787_8787
-            };
-            let bytes = word.to_le_bytes();
-            let by = |is: &dyn Fn(u8) -> bool| -> Vec<u8> {
-                (0u8..8)
-                    .zip(bytes)
-                    .filter(|(_, b)| is(*b))
-                    .map(|(i, _)| i)
-                    .collect()
-            };
-            assert_eq!(
-                slots_of(live_tops(word)).collect::<Vec<_>>(),
-                by(&tophash::is_live)
-            );
-            assert_eq!(slots_of(!word).collect::<Vec<_>>(), by(&ctrl::is_full));
-            for byte in [0u8, 1, 4, 0x80, 0xfe, 0x87] {
-                let equal = slots_of(equal_tops(word, byte)).collect::<Vec<_>>();
-                assert_eq!(equal, by(&|b| b == byte), "{word:#x} {byte:#x}");
-            }
-        }
-    }
-}
+mod tests;

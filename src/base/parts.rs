@@ -1,0 +1,10 @@
+//! Work on the parts of something large, on all processors.
+//! In: parts, and what to do with one. Out: the results, in the order of the parts.
+
+use rayon::prelude::IntoParallelRefIterator;
+use rayon::prelude::ParallelIterator;
+
+/// What `each` makes of every part.
+pub fn of_parts<P: Sync, R: Send>(parts: &[P], each: impl Fn(&P) -> R + Sync) -> Vec<R> {
+    parts.par_iter().map(|part| each(part)).collect()
+}

@@ -1,0 +1,160 @@
+//! Words of marks against their bytes, and the pieces of a large map against the whole.
+
+use super::*;
+use crate::base::home::Home;
+use crate::maps::image::ClassicImage;
+use crate::maps::image::Gaps;
+use crate::maps::image::Hands;
+use crate::maps::image::Hmap;
+use crate::maps::image::KeyFacts;
+use crate::maps::image::Run;
+use crate::maps::image::Seat;
+use crate::maps::image::ctrl;
+use crate::maps::image::tophash;
+use crate::types::graph::TypeId;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Buckets of one-byte keys without elems, every third chain with an overflow bucket, and a hole.
+fn large() -> MapImage<'static> {
+    const N: u64 = 20_000;
+    let bucket = |n: u64| -> Vec<u8> {
+        let mut x = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        x ^= x >> 29;
+        [x.to_le_bytes(), n.to_le_bytes(), [0; 8]].concat()
+    };
+    let run = |first: u64, end: u64| Run {
+        first,
+        bytes: Cow::Owned((first..end).flat_map(bucket).collect()),
+    };
+    let array = BucketArray {
+        main: Storage {
+            addr: Addr(0x1000),
+            stride: 24,
+            claimed: N,
+            count: N,
+            home: Home::Unknown,
+            runs: [run(0, 9_000), run(9_010, N)].into_iter().collect(),
+        },
+        room: None,
+        prealloc: None,
+        overflow: (0..N)
+            .step_by(3)
+            .map(|chain| OverflowBucket {
+                chain,
+                position: 1,
+                addr: Addr(0x9000_0000 + chain),
+                bytes: Cow::Owned(bucket(chain + N)),
+                seat: Seat::Elsewhere(Home::Unknown),
+            })
+            .collect(),
+        chain_faults: Vec::new(),
+    };
+    MapImage {
+        addr: Addr(0x100),
+        abi: Abi::AMD64,
+        slots: Arc::new(SlotLayout {
+            map_type: TypeId(0),
+            key: TypeId(0),
+            elem: TypeId(0),
+            key_size: 1,
+            elem_size: 0,
+            indirect_key: false,
+            indirect_elem: false,
+            size: 24,
+            keys_off: 8,
+            key_stride: 1,
+            elems_off: 16,
+            elem_stride: 0,
+            overflow_off: Some(16),
+            has_pointers: false,
+            key_ptr_words: Vec::new(),
+        }),
+        home: Home::Unknown,
+        header_size: 48,
+        body: Body::Classic(ClassicImage {
+            hmap: Hmap::default(),
+            new: Some(array),
+            old: None,
+            extra: None,
+        }),
+        bad_refs: Vec::new(),
+        bad_refs_total: 0,
+        shared: Vec::new(),
+        keys: KeyFacts::default(),
+        hands: Hands::default(),
+        heap_types: Vec::new(),
+        misplaced: Vec::new(),
+        gaps: Gaps::default(),
+    }
+}
+
+#[test]
+fn pieces_one_after_the_other_are_the_whole_map() {
+    let image = large();
+    let (mut whole, mut pieced, mut by_bucket) = (Vec::new(), Vec::new(), Vec::new());
+    image.for_each_entry(|e| whole.push((e.place, e.record_addr, e.mark, e.key)));
+    let slots = image.slots.offsets();
+    let pieces = image.pieces().unwrap_or_default();
+    assert!(pieces.len() > 2);
+    for stretch in pieces.iter().flatten() {
+        stretch.for_each_unit(|unit| {
+            unit.for_each_entry(image.abi, &slots, &mut |e| {
+                pieced.push((e.place, e.record_addr, e.mark, e.key));
+            });
+        });
+    }
+    let Body::Classic(c) = &image.body else {
+        return;
+    };
+    for b in c.new.iter().flat_map(|a| a.buckets()) {
+        for (cell, mark) in (0u8..).zip(b.tophash()) {
+            let place = Place::Cell {
+                old: false,
+                chain: b.chain,
+                position: b.position,
+                cell,
+            };
+            let key = image.slots.key(b.bytes, cell.into());
+            if let Some(key) = key.filter(|_| tophash::is_live(mark)) {
+                by_bucket.push((place, b.addr, mark, key));
+            }
+        }
+    }
+    assert!(whole.len() > 100_000);
+    assert!(whole == by_bucket);
+    assert!(pieced == whole);
+}
+
+#[test]
+fn words_of_marks_say_what_their_bytes_say() {
+    let mut x = 0x9e37_79b9_7f4a_7c15u64;
+    for n in 0..20_000u32 {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        // Bytes near the limits are rare by chance.
+        let word = if n % 2 == 0 {
+            x
+        } else {
+            x & 0x8787_8787_8787_8787
+        };
+        let bytes = word.to_le_bytes();
+        let by = |is: &dyn Fn(u8) -> bool| -> Vec<u8> {
+            (0u8..8)
+                .zip(bytes)
+                .filter(|(_, b)| is(*b))
+                .map(|(i, _)| i)
+                .collect()
+        };
+        assert_eq!(
+            slots_of(live_tops(word)).collect::<Vec<_>>(),
+            by(&tophash::is_live)
+        );
+        assert_eq!(slots_of(!word).collect::<Vec<_>>(), by(&ctrl::is_full));
+        for byte in [0u8, 1, 4, 0x80, 0xfe, 0x87] {
+            let equal = slots_of(equal_tops(word, byte)).collect::<Vec<_>>();
+            assert_eq!(equal, by(&|b| b == byte), "{word:#x} {byte:#x}");
+        }
+    }
+}
