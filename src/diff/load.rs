@@ -6,23 +6,31 @@ use crate::diff::entries::Entry;
 use crate::diff::entries::digest;
 use crate::diff::side::Side;
 use crate::diff::side::SideMap;
+use crate::file::stream::Lines;
 use crate::file::stream::TemporaryFile;
 use crate::schema::words::known;
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::line::EntryOut;
+use crate::snapshot::line::MapFacts;
 use crate::snapshot::line::MapKey;
-use crate::snapshot::line::MapLine;
 use crate::snapshot::line::SlotsLine;
 use crate::snapshot::line::Text;
 use crate::snapshot::line::kind;
 use crate::snapshot::load::Head;
 use crate::snapshot::load::read_lines_with_head;
-use crate::snapshot::load::read_with_head;
+use crate::snapshot::load::read_maps_with_head;
+use crate::snapshot::plain::PlainMap;
+use crate::snapshot::plain::plain_map;
 use crate::snapshot::read::Line;
+use crate::snapshot::read::Part;
+use crate::snapshot::read::open;
 use crate::snapshot::rows;
+use std::collections::HashMap;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 /// A snapshot: a file of its own, or one that was made of a core for the time being.
 #[derive(Clone, Copy)]
@@ -40,21 +48,21 @@ impl Source<'_> {
         }
     }
 
+    fn lines(&self) -> Result<Lines, SnapshotError> {
+        match self {
+            Source::File(path) => open(path),
+            Source::OfCore(path, file) => file.lines().map_err(|source| SnapshotError::Io {
+                path: path.to_path_buf(),
+                source,
+            }),
+        }
+    }
+
     fn read(
         &self,
         each: &mut dyn FnMut(&Head, Line<'_>) -> Result<(), SnapshotError>,
     ) -> Result<Head, SnapshotError> {
-        let read = match self {
-            Source::File(path) => read_with_head(path, each),
-            Source::OfCore(path, file) => match file.lines() {
-                Ok(lines) => read_lines_with_head(lines, path, each),
-                Err(source) => Err(SnapshotError::Io {
-                    path: path.to_path_buf(),
-                    source,
-                }),
-            },
-        };
-        read.map(|(head, _)| head)
+        read_lines_with_head(self.lines()?, self.path(), each).map(|(head, _)| head)
     }
 }
 
@@ -62,14 +70,12 @@ impl Source<'_> {
 /// # Errors
 /// Whatever keeps it from being a whole snapshot.
 pub fn load_side(source: Source<'_>) -> Result<Side, SnapshotError> {
-    let mut maps = Vec::new();
-    let mut types: HashSet<Arc<str>> = HashSet::new();
-    let head = source.read(&mut |_, line| {
-        if let Line::Map(line) = line {
-            maps.push(side_map(line.parse()?, &mut types));
-        }
-        Ok(())
-    })?;
+    let types: Mutex<HashSet<Arc<str>>> = Mutex::default();
+    let make = |words: &mut Words, line: Part<'_>| match plain_map(line.text) {
+        Some(plain) => Ok(plain_side_map(plain, words, &types)),
+        None => Ok(side_map(line.parse()?, words, &types)),
+    };
+    let (head, mut maps) = read_maps_with_head(source.lines()?, source.path(), &make)?;
     maps.sort_by_key(|m: &SideMap| (m.addr, m.kind == "syncmap"));
     let mut process = head.process;
     let is_snapshot = matches!(source, Source::File(_));
@@ -91,15 +97,38 @@ pub fn load_side(source: Source<'_>) -> Result<Side, SnapshotError> {
     })
 }
 
-fn side_map(line: MapLine<'_>, types: &mut HashSet<Arc<str>>) -> SideMap {
-    let ty = match types.get(&*line.r#type) {
-        Some(ty) => ty.clone(),
-        None => {
-            let ty: Arc<str> = Arc::from(&*line.r#type);
-            types.insert(ty.clone());
-            ty
+/// The words and types of the maps before, which are mostly those of the next one too.
+#[derive(Default)]
+struct Words {
+    kind: &'static str,
+    reachable: &'static str,
+    types: HashMap<String, Arc<str>>,
+}
+
+impl Words {
+    fn ty(&mut self, name: &str, all: &Mutex<HashSet<Arc<str>>>) -> Arc<str> {
+        if let Some(ty) = self.types.get(name) {
+            return Arc::clone(ty);
         }
-    };
+        let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+        let ty = match all.get(name) {
+            Some(ty) => Arc::clone(ty),
+            None => Arc::from(name),
+        };
+        all.insert(Arc::clone(&ty));
+        self.types.insert(name.to_owned(), Arc::clone(&ty));
+        ty
+    }
+}
+
+fn word(last: &mut &'static str, text: &str) -> &'static str {
+    if *last != text {
+        *last = known(text);
+    }
+    last
+}
+
+fn side_map(line: MapFacts<'_>, words: &mut Words, types: &Mutex<HashSet<Arc<str>>>) -> SideMap {
     let mut broken_rules: Vec<&'static str> = line
         .findings
         .iter()
@@ -109,10 +138,10 @@ fn side_map(line: MapLine<'_>, types: &mut HashSet<Arc<str>>) -> SideMap {
     broken_rules.dedup();
     SideMap {
         addr: rows::addr(&line.addr),
-        kind: known(&line.kind),
-        ty,
+        kind: word(&mut words.kind, &line.kind),
+        ty: words.ty(&line.r#type, types),
         owner: line.owner.as_deref().unwrap_or_default().into(),
-        reachable: known(&line.reachable),
+        reachable: word(&mut words.reachable, &line.reachable),
         len: line.len,
         capacity: line.capacity,
         bytes: line.bytes,
@@ -123,6 +152,33 @@ fn side_map(line: MapLine<'_>, types: &mut HashSet<Arc<str>>) -> SideMap {
         digest: line.digest.as_ref().and_then(rows::digest),
         verdict: line.verdict.as_deref().map(rows::verdict),
         broken_rules,
+        gaps_total: line.gaps_total,
+        has_entries: line.entries.is_some(),
+    }
+}
+
+/// The same of a plain map's line.
+fn plain_side_map(
+    line: PlainMap<'_>,
+    words: &mut Words,
+    types: &Mutex<HashSet<Arc<str>>>,
+) -> SideMap {
+    SideMap {
+        addr: line.addr,
+        kind: word(&mut words.kind, line.kind),
+        ty: words.ty(line.ty, types),
+        owner: line.owner.unwrap_or_default().into(),
+        reachable: word(&mut words.reachable, line.reachable),
+        len: line.len,
+        capacity: line.capacity,
+        bytes: line.bytes,
+        waste: line.waste,
+        header: line.header,
+        marks: line.marks,
+        tables: line.tables_total,
+        digest: line.digest,
+        verdict: line.verdict.map(rows::verdict),
+        broken_rules: Vec::new(),
         gaps_total: line.gaps_total,
         has_entries: line.entries.is_some(),
     }

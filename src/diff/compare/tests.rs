@@ -183,7 +183,7 @@ fn bits_of_iterators_are_a_change_with_its_field() {
         .map(|f| format!("{}: {} → {}", f.name, f.old, f.new))
         .collect();
     assert_eq!(said, ["flags: 0x0 → 0x1", "oldbuckets: nil → 0x4000"]);
-    let extra = |m: &mut SideMap, e| m.header = Header::Classic(*hmap(m), Some(e));
+    let extra = |m: &mut SideMap, e| m.header = Header::Classic(*hmap(m), Some(Box::new(e)));
     let (mut a, mut b) = (one(), one());
     extra(&mut a, ExtraFields::default());
     let e = ExtraFields {
