@@ -72,6 +72,7 @@ const DOORS: [(&str, &[&str]); 30] = [
             "survey/",
             "snapshot/read.rs",
             "diff/dump.rs",
+            "diff/result.rs",
         ],
     ),
     ("boxcar", &["types/"]),

@@ -4,6 +4,7 @@
 use crate::base::addr::Addr;
 use crate::diff::entries::Entry;
 use crate::diff::entries::digest;
+use crate::diff::side::MapState;
 use crate::diff::side::Side;
 use crate::diff::side::SideMap;
 use crate::file::stream::Lines;
@@ -25,12 +26,9 @@ use crate::snapshot::read::Line;
 use crate::snapshot::read::Part;
 use crate::snapshot::read::open;
 use crate::snapshot::rows;
-use std::collections::HashMap;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
 /// A snapshot: a file of its own, or one that was made of a core for the time being.
 #[derive(Clone, Copy)]
@@ -70,10 +68,9 @@ impl Source<'_> {
 /// # Errors
 /// Whatever keeps it from being a whole snapshot.
 pub fn load_side(source: Source<'_>) -> Result<Side, SnapshotError> {
-    let types: Mutex<HashSet<Arc<str>>> = Mutex::default();
-    let make = |words: &mut Words, line: Part<'_>| match plain_map(line.text) {
-        Some(plain) => Ok(plain_side_map(plain, words, &types)),
-        None => Ok(side_map(line.parse()?, words, &types)),
+    let make = |before: &mut Before, line: Part<'_>| match plain_map(line.text) {
+        Some(plain) => Ok(plain_side_map(plain, before)),
+        None => Ok(side_map(line.parse()?, before)),
     };
     let (head, mut maps) = read_maps_with_head(source.lines()?, source.path(), &make)?;
     maps.sort_by_key(|m: &SideMap| (m.addr, m.kind == "syncmap"));
@@ -97,27 +94,36 @@ pub fn load_side(source: Source<'_>) -> Result<Side, SnapshotError> {
     })
 }
 
-/// The words and types of the maps before, which are mostly those of the next one too.
+/// What the maps before had in common, which is mostly what the next one has too.
 #[derive(Default)]
-struct Words {
+struct Before {
     kind: &'static str,
     reachable: &'static str,
-    types: HashMap<String, Arc<str>>,
+    types: HashSet<Arc<str>>,
+    states: HashSet<Arc<MapState>>,
 }
 
-impl Words {
-    fn ty(&mut self, name: &str, all: &Mutex<HashSet<Arc<str>>>) -> Arc<str> {
-        if let Some(ty) = self.types.get(name) {
-            return Arc::clone(ty);
-        }
-        let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-        let ty = match all.get(name) {
+impl Before {
+    fn ty(&mut self, name: &str) -> Arc<str> {
+        match self.types.get(name) {
             Some(ty) => Arc::clone(ty),
-            None => Arc::from(name),
-        };
-        all.insert(Arc::clone(&ty));
-        self.types.insert(name.to_owned(), Arc::clone(&ty));
-        ty
+            None => {
+                let ty: Arc<str> = Arc::from(name);
+                self.types.insert(Arc::clone(&ty));
+                ty
+            }
+        }
+    }
+
+    fn state(&mut self, state: MapState) -> Arc<MapState> {
+        match self.states.get(&state) {
+            Some(state) => Arc::clone(state),
+            None => {
+                let state = Arc::new(state);
+                self.states.insert(Arc::clone(&state));
+                state
+            }
+        }
     }
 }
 
@@ -128,7 +134,7 @@ fn word(last: &mut &'static str, text: &str) -> &'static str {
     last
 }
 
-fn side_map(line: MapFacts<'_>, words: &mut Words, types: &Mutex<HashSet<Arc<str>>>) -> SideMap {
+fn side_map(line: MapFacts<'_>, before: &mut Before) -> SideMap {
     let mut broken_rules: Vec<&'static str> = line
         .findings
         .iter()
@@ -136,51 +142,53 @@ fn side_map(line: MapFacts<'_>, words: &mut Words, types: &Mutex<HashSet<Arc<str
         .map(|f| known(&f.rule))
         .collect();
     broken_rules.dedup();
-    SideMap {
-        addr: rows::addr(&line.addr),
-        kind: word(&mut words.kind, &line.kind),
-        ty: words.ty(&line.r#type, types),
-        owner: line.owner.as_deref().unwrap_or_default().into(),
-        reachable: word(&mut words.reachable, &line.reachable),
+    let state = MapState {
+        kind: known(&line.kind),
+        ty: before.ty(&line.r#type),
+        reachable: known(&line.reachable),
         len: line.len,
         capacity: line.capacity,
         bytes: line.bytes,
         waste: line.waste,
-        header: line.header.as_ref().map(rows::header).unwrap_or_default(),
         marks: line.shape.as_ref().map(rows::marks).unwrap_or_default(),
         tables: line.shape.as_ref().map_or(0, |s| s.tables_total),
-        digest: line.digest.as_ref().and_then(rows::digest),
         verdict: line.verdict.as_deref().map(rows::verdict),
         broken_rules,
         gaps_total: line.gaps_total,
         has_entries: line.entries.is_some(),
+    };
+    SideMap {
+        addr: rows::addr(&line.addr),
+        owner: line.owner.as_deref().unwrap_or_default().into(),
+        header: line.header.as_ref().map(rows::header).unwrap_or_default(),
+        digest: line.digest.as_ref().and_then(rows::digest),
+        state: before.state(state),
     }
 }
 
 /// The same of a plain map's line.
-fn plain_side_map(
-    line: PlainMap<'_>,
-    words: &mut Words,
-    types: &Mutex<HashSet<Arc<str>>>,
-) -> SideMap {
-    SideMap {
-        addr: line.addr,
-        kind: word(&mut words.kind, line.kind),
-        ty: words.ty(line.ty, types),
-        owner: line.owner.unwrap_or_default().into(),
-        reachable: word(&mut words.reachable, line.reachable),
+fn plain_side_map(line: PlainMap<'_>, before: &mut Before) -> SideMap {
+    let state = MapState {
+        kind: word(&mut before.kind, line.kind),
+        ty: before.ty(line.ty),
+        reachable: word(&mut before.reachable, line.reachable),
         len: line.len,
         capacity: line.capacity,
         bytes: line.bytes,
         waste: line.waste,
-        header: line.header,
         marks: line.marks,
         tables: line.tables_total,
-        digest: line.digest,
         verdict: line.verdict.map(rows::verdict),
         broken_rules: Vec::new(),
         gaps_total: line.gaps_total,
         has_entries: line.entries.is_some(),
+    };
+    SideMap {
+        addr: line.addr,
+        owner: line.owner.unwrap_or_default().into(),
+        header: line.header,
+        digest: line.digest,
+        state: before.state(state),
     }
 }
 

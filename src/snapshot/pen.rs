@@ -309,3 +309,6 @@ fn digit_of(n: u64) -> u8 {
         _ => b'a'.saturating_add(digit.saturating_sub(10)),
     }
 }
+
+#[cfg(test)]
+mod tests;

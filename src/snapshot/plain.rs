@@ -150,6 +150,7 @@ pub fn plain_map(line: &[u8]) -> Option<PlainMap<'_>> {
 struct Eye<'l>(&'l [u8]);
 
 impl<'l> Eye<'l> {
+    #[inline(always)] // the names are constants
     fn takes(&mut self, text: &str) -> bool {
         match self.0.strip_prefix(text.as_bytes()) {
             Some(rest) => {
@@ -160,6 +161,7 @@ impl<'l> Eye<'l> {
         }
     }
 
+    #[inline(always)] // the names are constants
     fn expect(&mut self, text: &str) -> Option<()> {
         self.takes(text).then_some(())
     }
@@ -173,6 +175,7 @@ impl<'l> Eye<'l> {
     }
 
     /// A name and a string without escapes, all of it ASCII.
+    #[inline(always)]
     fn text(&mut self, name: &str) -> Option<&'l str> {
         self.expect(name)?;
         self.expect("\"")?;
@@ -183,6 +186,7 @@ impl<'l> Eye<'l> {
     }
 
     /// The same, if the name is there.
+    #[inline(always)]
     fn maybe_text(&mut self, name: &str) -> Option<Option<&'l str>> {
         match self.0.starts_with(name.as_bytes()) {
             true => Some(Some(self.text(name)?)),
@@ -208,6 +212,7 @@ impl<'l> Eye<'l> {
     }
 
     /// A number that cannot be too large.
+    #[inline(always)]
     fn decimal(&mut self) -> Option<u64> {
         let digits = self.digits()?;
         if digits.len() > 19 || (digits.len() > 1 && digits.first() == Some(&b'0')) {
@@ -227,12 +232,14 @@ impl<'l> Eye<'l> {
         }
     }
 
+    #[inline(always)]
     fn number(&mut self, name: &str) -> Option<u64> {
         self.expect(name)?;
         self.decimal()
     }
 
     /// The same, or 0 if the name is not there.
+    #[inline(always)]
     fn count(&mut self, name: &str) -> Option<u64> {
         match self.takes(name) {
             true => self.decimal(),
@@ -268,6 +275,7 @@ impl<'l> Eye<'l> {
     }
 
     /// A string that is an address or a seed.
+    #[inline(always)]
     fn hex(&mut self) -> Option<u64> {
         self.expect("\"0x")?;
         let (n, digits) = self.hex_digits(16)?;

@@ -254,11 +254,12 @@ fn another_seed_is_explained_by_a_clear_alone() {
 fn another_kind_of_map_is_told_by_what_both_have() {
     let s = swiss(1, "map[string]int", "main.a");
     assert_eq!(names(&one(), &s, THERE), ["kind"]);
-    let unreadable = SideMap {
-        kind: "unreadable",
-        header: Header::None,
-        len: None,
-        ..one()
+    let unreadable = {
+        let mut m = one();
+        m.kind = "unreadable";
+        m.header = Header::None;
+        m.len = None;
+        m
     };
     assert_eq!(names(&one(), &unreadable, HERE), ["kind", "len"]);
 }
