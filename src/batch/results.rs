@@ -34,7 +34,7 @@ pub fn read_results(path: &Path) -> Results {
 }
 
 /// Reads results from what is open already, and not packed; errors call it `name`.
-pub fn read_results_from(reader: Box<dyn Read>, name: &str) -> Results {
+pub fn read_results_from(reader: Box<dyn Read + Send>, name: &str) -> Results {
     Results::new(Path::new(name), Ok(Lines::plain(reader)))
 }
 

@@ -150,7 +150,7 @@ fn read(
     mut add: impl FnMut(&Line),
 ) -> anyhow::Result<Read> {
     let mut results: Results = match is_stdin(path) {
-        true => read_results_from(Box::new(io::stdin().lock()), "standard input"),
+        true => read_results_from(Box::new(io::stdin()), "standard input"),
         false => read_results(path),
     };
     for line in &mut results {

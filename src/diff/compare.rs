@@ -266,7 +266,7 @@ fn each_field<'m>(
     match (&old.header, &new.header) {
         (Header::Classic(a, x), Header::Classic(b, y)) => {
             differ.hmap(a, b);
-            differ.extra(x.as_ref(), y.as_ref());
+            differ.extra(x.as_deref(), y.as_deref());
         }
         (Header::Swiss(a), Header::Swiss(b)) => differ.swiss(a, b),
         _ => {}

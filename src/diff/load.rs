@@ -4,21 +4,27 @@
 use crate::base::addr::Addr;
 use crate::diff::entries::Entry;
 use crate::diff::entries::digest;
+use crate::diff::side::MapState;
 use crate::diff::side::Side;
 use crate::diff::side::SideMap;
+use crate::file::stream::Lines;
 use crate::file::stream::TemporaryFile;
 use crate::schema::words::known;
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::line::EntryOut;
+use crate::snapshot::line::MapFacts;
 use crate::snapshot::line::MapKey;
-use crate::snapshot::line::MapLine;
 use crate::snapshot::line::SlotsLine;
 use crate::snapshot::line::Text;
 use crate::snapshot::line::kind;
 use crate::snapshot::load::Head;
 use crate::snapshot::load::read_lines_with_head;
-use crate::snapshot::load::read_with_head;
+use crate::snapshot::load::read_maps_with_head;
+use crate::snapshot::plain::PlainMap;
+use crate::snapshot::plain::plain_map;
 use crate::snapshot::read::Line;
+use crate::snapshot::read::Part;
+use crate::snapshot::read::open;
 use crate::snapshot::rows;
 use std::collections::HashSet;
 use std::path::Path;
@@ -40,21 +46,21 @@ impl Source<'_> {
         }
     }
 
+    fn lines(&self) -> Result<Lines, SnapshotError> {
+        match self {
+            Source::File(path) => open(path),
+            Source::OfCore(path, file) => file.lines().map_err(|source| SnapshotError::Io {
+                path: path.to_path_buf(),
+                source,
+            }),
+        }
+    }
+
     fn read(
         &self,
         each: &mut dyn FnMut(&Head, Line<'_>) -> Result<(), SnapshotError>,
     ) -> Result<Head, SnapshotError> {
-        let read = match self {
-            Source::File(path) => read_with_head(path, each),
-            Source::OfCore(path, file) => match file.lines() {
-                Ok(lines) => read_lines_with_head(lines, path, each),
-                Err(source) => Err(SnapshotError::Io {
-                    path: path.to_path_buf(),
-                    source,
-                }),
-            },
-        };
-        read.map(|(head, _)| head)
+        read_lines_with_head(self.lines()?, self.path(), each).map(|(head, _)| head)
     }
 }
 
@@ -62,14 +68,11 @@ impl Source<'_> {
 /// # Errors
 /// Whatever keeps it from being a whole snapshot.
 pub fn load_side(source: Source<'_>) -> Result<Side, SnapshotError> {
-    let mut maps = Vec::new();
-    let mut types: HashSet<Arc<str>> = HashSet::new();
-    let head = source.read(&mut |_, line| {
-        if let Line::Map(line) = line {
-            maps.push(side_map(line.parse()?, &mut types));
-        }
-        Ok(())
-    })?;
+    let make = |before: &mut Before, line: Part<'_>| match plain_map(line.text) {
+        Some(plain) => Ok(plain_side_map(plain, before)),
+        None => Ok(side_map(line.parse()?, before)),
+    };
+    let (head, mut maps) = read_maps_with_head(source.lines()?, source.path(), &make)?;
     maps.sort_by_key(|m: &SideMap| (m.addr, m.kind == "syncmap"));
     let mut process = head.process;
     let is_snapshot = matches!(source, Source::File(_));
@@ -91,15 +94,47 @@ pub fn load_side(source: Source<'_>) -> Result<Side, SnapshotError> {
     })
 }
 
-fn side_map(line: MapLine<'_>, types: &mut HashSet<Arc<str>>) -> SideMap {
-    let ty = match types.get(&*line.r#type) {
-        Some(ty) => ty.clone(),
-        None => {
-            let ty: Arc<str> = Arc::from(&*line.r#type);
-            types.insert(ty.clone());
-            ty
+/// What the maps before had in common, which is mostly what the next one has too.
+#[derive(Default)]
+struct Before {
+    kind: &'static str,
+    reachable: &'static str,
+    types: HashSet<Arc<str>>,
+    states: HashSet<Arc<MapState>>,
+}
+
+impl Before {
+    fn ty(&mut self, name: &str) -> Arc<str> {
+        match self.types.get(name) {
+            Some(ty) => Arc::clone(ty),
+            None => {
+                let ty: Arc<str> = Arc::from(name);
+                self.types.insert(Arc::clone(&ty));
+                ty
+            }
         }
-    };
+    }
+
+    fn state(&mut self, state: MapState) -> Arc<MapState> {
+        match self.states.get(&state) {
+            Some(state) => Arc::clone(state),
+            None => {
+                let state = Arc::new(state);
+                self.states.insert(Arc::clone(&state));
+                state
+            }
+        }
+    }
+}
+
+fn word(last: &mut &'static str, text: &str) -> &'static str {
+    if *last != text {
+        *last = known(text);
+    }
+    last
+}
+
+fn side_map(line: MapFacts<'_>, before: &mut Before) -> SideMap {
     let mut broken_rules: Vec<&'static str> = line
         .findings
         .iter()
@@ -107,24 +142,53 @@ fn side_map(line: MapLine<'_>, types: &mut HashSet<Arc<str>>) -> SideMap {
         .map(|f| known(&f.rule))
         .collect();
     broken_rules.dedup();
-    SideMap {
-        addr: rows::addr(&line.addr),
+    let state = MapState {
         kind: known(&line.kind),
-        ty,
-        owner: line.owner.as_deref().unwrap_or_default().into(),
+        ty: before.ty(&line.r#type),
         reachable: known(&line.reachable),
         len: line.len,
         capacity: line.capacity,
         bytes: line.bytes,
         waste: line.waste,
-        header: line.header.as_ref().map(rows::header).unwrap_or_default(),
         marks: line.shape.as_ref().map(rows::marks).unwrap_or_default(),
         tables: line.shape.as_ref().map_or(0, |s| s.tables_total),
-        digest: line.digest.as_ref().and_then(rows::digest),
         verdict: line.verdict.as_deref().map(rows::verdict),
         broken_rules,
         gaps_total: line.gaps_total,
         has_entries: line.entries.is_some(),
+    };
+    SideMap {
+        addr: rows::addr(&line.addr),
+        owner: line.owner.as_deref().unwrap_or_default().into(),
+        header: line.header.as_ref().map(rows::header).unwrap_or_default(),
+        digest: line.digest.as_ref().and_then(rows::digest),
+        state: before.state(state),
+    }
+}
+
+/// The same of a plain map's line.
+fn plain_side_map(line: PlainMap<'_>, before: &mut Before) -> SideMap {
+    let state = MapState {
+        kind: word(&mut before.kind, line.kind),
+        ty: before.ty(line.ty),
+        reachable: word(&mut before.reachable, line.reachable),
+        len: line.len,
+        capacity: line.capacity,
+        bytes: line.bytes,
+        waste: line.waste,
+        marks: line.marks,
+        tables: line.tables_total,
+        verdict: line.verdict.map(rows::verdict),
+        broken_rules: Vec::new(),
+        gaps_total: line.gaps_total,
+        has_entries: line.entries.is_some(),
+    };
+    SideMap {
+        addr: line.addr,
+        owner: line.owner.unwrap_or_default().into(),
+        header: line.header,
+        digest: line.digest,
+        state: before.state(state),
     }
 }
 

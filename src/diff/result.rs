@@ -147,7 +147,17 @@ pub struct Diff<'s> {
 
 /// Compares two dumps.
 pub fn diff<'s>(old: &'s Side, new: &'s Side, options: &Options) -> Diff<'s> {
-    let pairing = pair(old, new);
+    let (pairing, (by_type, by_owner)) = rayon::join(
+        || pair(old, new),
+        || {
+            let by_type = groups(old, new, |m| Cow::Borrowed(&*m.ty));
+            let by_owner = groups(old, new, |m| match &*m.owner {
+                "" => Cow::Borrowed(NO_OWNER),
+                path => fold_path(path, Fold::ALL),
+            });
+            (by_type, by_owner)
+        },
+    );
     let basis = basis(&pairing);
     let mut counts = Change::ALL.map(|c| (c, 0u64)).to_vec();
     let mut listed = Vec::new();
@@ -207,11 +217,8 @@ pub fn diff<'s>(old: &'s Side, new: &'s Side, options: &Options) -> Diff<'s> {
         map_is_garbage,
         map_in_group: map_found && all.is_empty(),
         maps_total,
-        by_type: groups(old, new, |m| Cow::Borrowed(&*m.ty)),
-        by_owner: groups(old, new, |m| match &*m.owner {
-            "" => Cow::Borrowed(NO_OWNER),
-            path => fold_path(path, Fold::ALL),
-        }),
+        by_type,
+        by_owner,
         entries: BTreeMap::new(),
         exit,
         pairing,

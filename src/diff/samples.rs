@@ -10,6 +10,7 @@ use crate::diff::entries::EntryDiff;
 use crate::diff::entries::EntryDigests;
 use crate::diff::entries::EntrySink;
 use crate::diff::entries::Which;
+use crate::diff::side::MapState;
 use crate::diff::side::Side;
 use crate::diff::side::SideMap;
 use crate::maps::image::Hmap;
@@ -20,6 +21,8 @@ use crate::survey::detail::Marks;
 use crate::survey::ending::CrashKind;
 use crate::survey::result::Match;
 use crate::survey::samples::process;
+use std::ops::DerefMut;
+use std::sync::Arc;
 
 /// A small classic map whose seed is made of its address.
 pub(crate) fn map(addr: u64, ty: &str, owner: &str) -> SideMap {
@@ -32,30 +35,39 @@ pub(crate) fn map(addr: u64, ty: &str, owner: &str) -> SideMap {
     };
     SideMap {
         addr: Addr(addr),
-        kind: "classic",
-        ty: ty.into(),
         owner: owner.into(),
-        reachable: "reachable",
-        len: Some(5),
-        capacity: Some(8),
-        bytes: 256,
-        waste: 48,
         header: Header::Classic(hmap, None),
-        marks: Marks {
-            live: 5,
-            empty: 3,
-            ..Marks::default()
-        },
-        tables: 0,
         digest: Some(ContentDigest {
             keys: 7,
             entries: 77,
             ..ContentDigest::default()
         }),
-        verdict: Some(Verdict::Ok),
-        broken_rules: Vec::new(),
-        gaps_total: 0,
-        has_entries: true,
+        state: Arc::new(MapState {
+            kind: "classic",
+            ty: ty.into(),
+            reachable: "reachable",
+            len: Some(5),
+            capacity: Some(8),
+            bytes: 256,
+            waste: 48,
+            marks: Marks {
+                live: 5,
+                empty: 3,
+                ..Marks::default()
+            },
+            tables: 0,
+            verdict: Some(Verdict::Ok),
+            broken_rules: Vec::new(),
+            gaps_total: 0,
+            has_entries: true,
+        }),
+    }
+}
+
+/// What tests change of a map is its own.
+impl DerefMut for SideMap {
+    fn deref_mut(&mut self) -> &mut MapState {
+        Arc::make_mut(&mut self.state)
     }
 }
 
@@ -67,11 +79,10 @@ pub(crate) fn swiss(addr: u64, ty: &str, owner: &str) -> SideMap {
         dir_ptr: Addr(addr ^ 0x10_0000),
         ..SwissMap::default()
     };
-    SideMap {
-        kind: "swiss",
-        header: Header::Swiss(header),
-        ..map(addr, ty, owner)
-    }
+    let mut m = map(addr, ty, owner);
+    m.kind = "swiss";
+    m.header = Header::Swiss(header);
+    m
 }
 
 /// The same map with another seed, as `clear` leaves it.
@@ -120,11 +131,12 @@ pub(crate) fn other_run(maps: Vec<SideMap>) -> Side {
 /// Two dumps of one run in which everything happened that can.
 pub(crate) fn story() -> (Side, Side) {
     let sessions = "map[string]*example.com/session/server.Session";
-    let sized = |m: SideMap, bytes, waste, len| SideMap {
-        bytes,
-        waste,
-        len: Some(len),
-        ..m
+    let sized = |m: SideMap, bytes, waste, len| {
+        let mut m = m;
+        m.bytes = bytes;
+        m.waste = waste;
+        m.len = Some(len);
+        m
     };
     let grown = |b: u8, noverflow: u16, m: SideMap| {
         let mut m = m;

@@ -6,6 +6,9 @@ use crate::check::rule::Verdict;
 use crate::survey::detail::ContentDigest;
 use crate::survey::detail::Header;
 use crate::survey::detail::Marks;
+use std::hash::Hash;
+use std::hash::Hasher;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// A dump as a whole.
@@ -35,17 +38,28 @@ pub struct Side {
     pub maps: Vec<SideMap>,
 }
 
-/// One map of a dump.
+/// One map of a dump. What it has in common with others is kept once for many of them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SideMap {
     /// Address of its header.
     pub addr: Addr,
+    /// Its owner path; empty where there is none.
+    pub owner: Box<str>,
+    /// Its header.
+    pub header: Header,
+    /// What stands for its entries.
+    pub digest: Option<ContentDigest>,
+    /// The rest.
+    pub state: Arc<MapState>,
+}
+
+/// What many maps of a dump have in common: their type, sizes, how they fare.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MapState {
     /// `classic`, `swiss`, `syncmap`, `unreadable`.
     pub kind: &'static str,
     /// Its type.
     pub ty: Arc<str>,
-    /// Its owner path; empty where there is none.
-    pub owner: Box<str>,
     /// `reachable`, `reachable-unknown-path`, `garbage`.
     pub reachable: &'static str,
     /// Its len as it claims.
@@ -56,14 +70,10 @@ pub struct SideMap {
     pub bytes: u64,
     /// Of these, of empty slots.
     pub waste: u64,
-    /// Its header.
-    pub header: Header,
     /// Its slots by mark.
     pub marks: Marks,
     /// Tables of a Swiss map.
     pub tables: u64,
-    /// What stands for its entries.
-    pub digest: Option<ContentDigest>,
     /// What the rules say; `None` where nobody judged.
     pub verdict: Option<Verdict>,
     /// Ids of the rules that are broken, each once.
@@ -72,6 +82,22 @@ pub struct SideMap {
     pub gaps_total: u64,
     /// Its entries are in the file.
     pub has_entries: bool,
+}
+
+impl Hash for MapState {
+    /// Of what tells most maps apart; equality looks at the rest.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let parts = (self.len, self.bytes, self.waste, self.marks.deleted);
+        (parts, self.ty.len()).hash(state);
+    }
+}
+
+impl Deref for SideMap {
+    type Target = MapState;
+
+    fn deref(&self) -> &MapState {
+        &self.state
+    }
 }
 
 impl SideMap {

@@ -1,5 +1,6 @@
 //! Files of lines, packed with zstd or plain: written whole or not at all, read one line at a time.
-//! In: a path. Out: a writer whose file appears when it is finished; a reader that never holds more than a line.
+//! In: a path. Out: a writer whose file appears when it is finished; a reader that holds a few lines, or a long one.
+//! Over 400 lines: one format, one file.
 
 use crate::base::limits::MAX_LINE;
 use crate::base::limits::MAX_PACKING;
@@ -20,12 +21,14 @@ use std::path::Path;
 use std::path::PathBuf;
 use tempfile::NamedTempFile;
 
-/// How hard to pack: the default of zstd. Higher levels cost more time than they save room.
-const LEVEL: i32 = 3;
+/// How hard to pack. Of lines like these the lowest level makes smaller files than those up to 5, in less time.
+const LEVEL: i32 = 1;
 /// How the name of a file in the making ends.
 const PART: &str = ".part";
 /// Bytes at a time.
 const BUFFER: usize = 1 << 17;
+/// Bytes of a block that are kept for the next one.
+const LARGE: usize = 1 << 20;
 
 /// A packed file in the making. It has mode 0600 and a name of its own until `finish`; dropped before
 /// that, it is gone.
@@ -194,12 +197,26 @@ impl TemporaryFile {
     }
 }
 
-/// The lines of a file, one at a time.
+/// The lines of a file, one at a time or in blocks.
 pub struct Lines {
-    reader: BufReader<Box<dyn Read>>,
+    reader: Box<dyn Read + Send>,
     /// Bytes that may still come.
     left: u64,
-    line: Vec<u8>,
+    /// What was read and not given out: part of a line.
+    rest: Vec<u8>,
+    /// Why nothing comes behind what was given out.
+    failed: Option<LineError>,
+    /// The block whose lines are given out one at a time, and where the next one begins.
+    block: Block,
+    at: usize,
+}
+
+/// Whole lines, one behind the other; the last one of a file may lack its line break.
+#[derive(Default, Debug)]
+pub struct Block {
+    /// Longer than what is used of it: it is made once.
+    room: Vec<u8>,
+    used: usize,
 }
 
 /// Why there is no next line.
@@ -211,6 +228,62 @@ pub enum LineError {
     TooLong,
     /// The file unpacks to more than files of its size do.
     TooMuch,
+}
+
+impl Block {
+    /// The lines, as one.
+    pub fn bytes(&self) -> &[u8] {
+        self.room.get(..self.used).unwrap_or_default()
+    }
+
+    /// Takes what the reader has next; how many bytes that was.
+    fn read_from(&mut self, reader: &mut dyn Read) -> io::Result<usize> {
+        let end = self.used.saturating_add(BUFFER);
+        if self.room.len() < end {
+            self.room.resize(end, 0);
+        }
+        let room = self.room.get_mut(self.used..end).unwrap_or_default();
+        let read = loop {
+            match reader.read(room) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        self.used = self.used.saturating_add(read).min(end);
+        Ok(read)
+    }
+
+    fn clear(&mut self) {
+        self.used = 0;
+        if self.room.len() > LARGE {
+            self.room = Vec::new(); // lines as long as that are rare
+        }
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        self.room.truncate(self.used);
+        self.room.extend_from_slice(bytes);
+        self.used = self.room.len();
+    }
+}
+
+/// The line at the start of `text`, with its line break if it has one, and what follows.
+pub fn split_line(text: &[u8]) -> (&[u8], &[u8]) {
+    let mut rest = text;
+    let n = rest.skip_until(b'\n').unwrap_or(text.len()); // of bytes in memory there is no error
+    text.split_at_checked(n).unwrap_or((text, &[]))
+}
+
+/// How many line breaks there are.
+pub fn count_lines(text: &[u8]) -> u64 {
+    // So few that a byte can count them: many bytes are compared at once.
+    let few = text.chunks(usize::from(u8::MAX));
+    let count = |few: &[u8]| {
+        let ends = few.iter().map(|b| u8::from(*b == b'\n'));
+        ends.fold(0u8, u8::wrapping_add)
+    };
+    few.map(|few| u64::from(count(few)))
+        .fold(0, u64::saturating_add)
 }
 
 impl Lines {
@@ -226,27 +299,29 @@ impl Lines {
         let size = file.metadata()?.len();
         let mut file = BufReader::with_capacity(BUFFER, file);
         let packed = file.fill_buf()?.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
-        let (reader, left): (Box<dyn Read>, u64) = if packed {
+        Ok(if packed {
             let mut unpacker = zstd::stream::read::Decoder::with_buffer(file)?;
             unpacker.window_log_max(MAX_ZSTD_WINDOW_LOG)?;
             let most = size.saturating_mul(MAX_PACKING).max(MIN_UNPACKED);
-            (Box::new(unpacker), most)
+            Lines::new(Box::new(unpacker), most)
         } else {
-            (Box::new(file), u64::MAX)
-        };
-        Ok(Lines {
-            reader: BufReader::with_capacity(BUFFER, reader),
-            left,
-            line: Vec::new(),
+            Lines::new(Box::new(file), u64::MAX)
         })
     }
 
     /// The lines of what is open already, and not packed.
-    pub fn plain(reader: Box<dyn Read>) -> Lines {
+    pub fn plain(reader: Box<dyn Read + Send>) -> Lines {
+        Lines::new(reader, u64::MAX)
+    }
+
+    fn new(reader: Box<dyn Read + Send>, left: u64) -> Lines {
         Lines {
-            reader: BufReader::with_capacity(BUFFER, reader),
-            left: u64::MAX,
-            line: Vec::new(),
+            reader,
+            left,
+            rest: Vec::new(),
+            failed: None,
+            block: Block::default(),
+            at: 0,
         }
     }
 
@@ -267,18 +342,79 @@ impl Lines {
     /// # Errors
     /// `LineError`.
     pub fn next_line(&mut self) -> Result<Option<&[u8]>, LineError> {
-        self.line.clear();
-        let most = MAX_LINE.saturating_add(1);
-        let n = self
-            .reader
-            .by_ref()
-            .take(most)
-            .read_until(b'\n', &mut self.line)
-            .map_err(LineError::Io)? as u64;
-        if n == most && self.line.last() != Some(&b'\n') {
-            return Err(LineError::TooLong);
+        if self.at >= self.block.used {
+            let mut block = std::mem::take(&mut self.block);
+            let more = self.next_block(&mut block);
+            self.block = block;
+            self.at = 0;
+            if !more? {
+                return Ok(None);
+            }
         }
-        self.left = self.left.checked_sub(n).ok_or(LineError::TooMuch)?;
-        Ok((n > 0).then_some(self.line.as_slice()))
+        let rest = self.block.bytes().get(self.at..).unwrap_or_default();
+        let (line, _) = split_line(rest);
+        self.at = self.at.saturating_add(line.len());
+        Ok(Some(line))
+    }
+
+    /// Fills a block with the next lines, some `BUFFER` bytes of them; whether there were any. Lines before one that
+    /// cannot be had come first, and its error with the next block.
+    /// # Errors
+    /// `LineError`.
+    pub fn next_block(&mut self, block: &mut Block) -> Result<bool, LineError> {
+        block.clear();
+        if let Some(why) = self.failed.take() {
+            return Err(why);
+        }
+        block.extend(&self.rest);
+        self.rest.clear();
+        let most = usize::try_from(MAX_LINE).unwrap_or(usize::MAX);
+        // Of what stood there before no line ends.
+        let mut looked = block.used;
+        let whole = loop {
+            let read = match block.read_from(&mut *self.reader) {
+                Ok(read) => read,
+                Err(e) => {
+                    self.failed = Some(LineError::Io(e)); // what came of its line says nothing
+                    break 0;
+                }
+            };
+            let new = block.bytes().get(looked..).unwrap_or_default();
+            let (line, _) = split_line(new);
+            let line_break = usize::from(line.last() == Some(&b'\n'));
+            if looked.saturating_add(line.len()) > most.saturating_add(line_break) {
+                return Err(LineError::TooLong);
+            }
+            if read == 0 {
+                break block.used; // the last line may have no line break
+            }
+            if let Some(at) = new.iter().rposition(|b| *b == b'\n') {
+                break looked.saturating_add(at).saturating_add(1);
+            }
+            looked = block.used;
+        };
+        self.give(block, whole)
+    }
+
+    /// Leaves the first `whole` bytes in the block, as far as so many may come.
+    fn give(&mut self, block: &mut Block, whole: usize) -> Result<bool, LineError> {
+        let rest = block.bytes().get(whole..).unwrap_or_default();
+        self.rest.extend_from_slice(rest);
+        block.used = whole;
+        let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+        if whole > left {
+            let fits = block.bytes().get(..left).unwrap_or_default();
+            let lines = fits.iter().rposition(|b| *b == b'\n');
+            block.used = lines.map_or(0, |at| at.saturating_add(1));
+            self.failed = Some(LineError::TooMuch);
+        }
+        self.left = self.left.saturating_sub(block.used as u64);
+        match self.failed.take_if(|_| block.used == 0) {
+            Some(why) => Err(why),
+            None => Ok(block.used > 0),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

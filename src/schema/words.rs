@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 
 /// Words beyond those this badmap knows that are kept: sets of words may grow, and no file decides how
@@ -142,8 +143,9 @@ const KNOWN: &[&[&str]] = &[
 /// are, so that one with more than letters, digits, dots, dashes and spaces in it is none.
 pub fn known(word: &str) -> &'static str {
     static NEW: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
-    let all = KNOWN.iter().flat_map(|set| set.iter());
-    if let Some(found) = all.copied().find(|w| *w == word) {
+    static ALL: OnceLock<HashSet<&'static str>> = OnceLock::new();
+    let all = ALL.get_or_init(|| KNOWN.iter().flat_map(|set| set.iter().copied()).collect());
+    if let Some(found) = all.get(word) {
         return found;
     }
     if word.is_empty() {

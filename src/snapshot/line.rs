@@ -8,6 +8,7 @@ use crate::schema::crash::Crash;
 use crate::schema::crash::Gc;
 use crate::schema::process::Process;
 use serde::Deserialize;
+use serde::Deserializer;
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -19,10 +20,10 @@ pub type Text<'a> = Cow<'a, str>;
 #[serde(default)]
 pub struct Tag<'a> {
     /// `badmap/1`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "text")]
     pub schema: Text<'a>,
     /// `header`, `map`, `image`, `facts`, `slots`, `end`.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "text")]
     pub line: Text<'a>,
 }
 
@@ -101,30 +102,48 @@ pub struct Selection<'a> {
 #[serde(default)]
 pub struct MapLine<'a> {
     /// `badmap/1`.
+    #[serde(borrow, deserialize_with = "text")]
     pub schema: Text<'a>,
     /// `map`.
+    #[serde(borrow, deserialize_with = "text")]
     pub line: Text<'a>,
     /// Address of the header, of the `sync.Map` for that kind.
+    #[serde(borrow, deserialize_with = "text")]
     pub addr: Text<'a>,
     /// `classic`, `swiss`, `syncmap`, `unreadable`.
+    #[serde(borrow, deserialize_with = "text")]
     pub kind: Text<'a>,
     /// Its type.
+    #[serde(borrow, deserialize_with = "text")]
     pub r#type: Text<'a>,
     /// Key type.
+    #[serde(borrow, deserialize_with = "text")]
     pub key_type: Text<'a>,
     /// Elem type.
+    #[serde(borrow, deserialize_with = "text")]
     pub elem_type: Text<'a>,
     /// Owner path.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub owner: Option<Text<'a>>,
     /// How it was found.
+    #[serde(borrow, deserialize_with = "texts")]
     pub found_by: Vec<Text<'a>>,
     /// Whether the program could still get at it.
+    #[serde(borrow, deserialize_with = "text")]
     pub reachable: Text<'a>,
     /// How sure its type is.
+    #[serde(borrow, deserialize_with = "text")]
     pub type_sure: Text<'a>,
     /// Types that fit.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        borrow,
+        deserialize_with = "texts"
+    )]
     pub type_candidates: Vec<Text<'a>>,
     /// `len(m)` as it claims.
     pub len: Option<i64>,
@@ -138,37 +157,49 @@ pub struct MapLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load: Option<f64>,
     /// Words for its state.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        borrow,
+        deserialize_with = "texts"
+    )]
     pub flags: Vec<Text<'a>>,
     /// Header fields by Go's names.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", borrow)]
     pub header: Option<HeaderOut<'a>>,
     /// How its slots are used.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", borrow)]
     pub shape: Option<ShapeOut<'a>>,
     /// What stands for its entries, as 32 hex digits each.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", borrow)]
     pub digest: Option<DigestOut<'a>>,
     /// `ok`, `broken`, `unknown`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub verdict: Option<Text<'a>>,
     /// Being written.
     #[serde(skip_serializing_if = "is_false")]
     pub mid_write: bool,
     /// Findings, capped for each rule.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", borrow)]
     pub findings: Vec<FindingOut<'a>>,
     /// Findings in all.
     #[serde(skip_serializing_if = "is_zero")]
     pub findings_total: u64,
     /// Rules that could not be decided.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        borrow,
+        deserialize_with = "texts"
+    )]
     pub unknown_rules: Vec<Text<'a>>,
     /// What may have broken it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<CauseOut<'a>>,
     /// Goroutines inside an operation on it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", borrow)]
     pub hands: Vec<HandOut<'a>>,
     /// Whether those are all.
     #[serde(skip_serializing_if = "is_false")]
@@ -177,13 +208,21 @@ pub struct MapLine<'a> {
     #[serde(skip_serializing_if = "is_false")]
     pub cloning: bool,
     /// What could not be read, first ones.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        borrow,
+        deserialize_with = "texts"
+    )]
     pub gaps: Vec<Text<'a>>,
     /// How many of those there were.
     #[serde(skip_serializing_if = "is_zero")]
     pub gaps_total: u64,
     /// Its entries follow: `digest` or `clear`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub entries: Option<Text<'a>>,
 }
 
@@ -192,15 +231,85 @@ pub struct MapLine<'a> {
 #[serde(default)]
 pub struct MapKey<'a> {
     /// Address of the header.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "text")]
     pub addr: Text<'a>,
     /// Its kind.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "text")]
     pub kind: Text<'a>,
     /// Its owner path.
+    #[serde(borrow, deserialize_with = "maybe_text")]
     pub owner: Option<Text<'a>>,
     /// Its entries follow.
+    #[serde(borrow, deserialize_with = "maybe_text")]
     pub entries: Option<Text<'a>>,
+}
+
+/// What two dumps are compared by: a part of a map's line.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct MapFacts<'a> {
+    /// Address of the header.
+    #[serde(borrow, deserialize_with = "text")]
+    pub addr: Text<'a>,
+    /// Its kind.
+    #[serde(borrow, deserialize_with = "text")]
+    pub kind: Text<'a>,
+    /// Its type.
+    #[serde(borrow, deserialize_with = "text")]
+    pub r#type: Text<'a>,
+    /// Its owner path.
+    #[serde(borrow, deserialize_with = "maybe_text")]
+    pub owner: Option<Text<'a>>,
+    /// Whether the program could still get at it.
+    #[serde(borrow, deserialize_with = "text")]
+    pub reachable: Text<'a>,
+    /// Its len as it claims.
+    pub len: Option<i64>,
+    /// Entries it has room for.
+    pub capacity: Option<u64>,
+    /// Bytes of header and storage.
+    pub bytes: u64,
+    /// Of these, bytes of empty slots.
+    pub waste: u64,
+    /// Header fields by Go's names.
+    #[serde(borrow)]
+    pub header: Option<HeaderOut<'a>>,
+    /// How its slots are used.
+    #[serde(borrow)]
+    pub shape: Option<ShapeOut<'a>>,
+    /// What stands for its entries.
+    #[serde(borrow)]
+    pub digest: Option<DigestOut<'a>>,
+    /// What the rules say.
+    #[serde(borrow, deserialize_with = "maybe_text")]
+    pub verdict: Option<Text<'a>>,
+    /// Findings.
+    #[serde(borrow)]
+    pub findings: Vec<FindingOut<'a>>,
+    /// How many places of it could not be read.
+    pub gaps_total: u64,
+    /// Its entries follow.
+    #[serde(borrow, deserialize_with = "maybe_text")]
+    pub entries: Option<Text<'a>>,
+}
+
+/// Text that borrows from the line it is read from, but where an escape stands in it. (serde borrows no `Cow` inside
+/// of something else, and knows none by another name.)
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+
+fn text<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Text<'a>, D::Error> {
+    Borrowed::deserialize(from).map(|text| text.0)
+}
+
+fn maybe_text<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<Text<'a>>, D::Error> {
+    Option::<Borrowed<'a>>::deserialize(from).map(|text| text.map(|t| t.0))
+}
+
+fn texts<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Vec<Text<'a>>, D::Error> {
+    let texts = Vec::<Borrowed<'a>>::deserialize(from)?;
+    Ok(texts.into_iter().map(|t| t.0).collect())
 }
 
 fn is_false(flag: &bool) -> bool {
@@ -232,31 +341,55 @@ pub struct HeaderOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noverflow: Option<u16>,
     /// Classic: `hash0`, in hex.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub hash0: Option<Text<'a>>,
     /// Classic: `buckets`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub buckets: Option<Text<'a>>,
     /// Classic: `oldbuckets`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub oldbuckets: Option<Text<'a>>,
     /// Classic: `nevacuate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nevacuate: Option<u64>,
     /// Classic: `extra`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub extra: Option<Text<'a>>,
     /// Classic: what `extra` points to.
-    #[serde(rename = "mapextra", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "mapextra", skip_serializing_if = "Option::is_none", borrow)]
     pub mapextra: Option<ExtraOut<'a>>,
     /// Swiss: `used`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used: Option<u64>,
     /// Swiss: `seed`, in hex.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub seed: Option<Text<'a>>,
     /// Swiss: `dirPtr`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub dir_ptr: Option<Text<'a>>,
     /// Swiss: `dirLen`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -292,6 +425,7 @@ pub struct ExtraOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldoverflow: Option<(Text<'a>, u64)>,
     /// `nextOverflow`.
+    #[serde(borrow, deserialize_with = "text")]
     pub next_overflow: Text<'a>,
 }
 
@@ -318,7 +452,7 @@ pub struct ShapeOut<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub old_chains: Vec<u64>,
     /// Swiss: tables in the order of the directory, the first 4,096.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", borrow)]
     pub tables: Vec<TableOut<'a>>,
     /// Swiss: tables in all.
     #[serde(skip_serializing_if = "is_zero")]
@@ -332,6 +466,7 @@ pub struct TableOut<'a> {
     /// First directory index that leads to it.
     pub dir: u64,
     /// Its address.
+    #[serde(borrow, deserialize_with = "text")]
     pub addr: Text<'a>,
     /// `used`.
     pub used: u16,
@@ -350,8 +485,10 @@ pub struct TableOut<'a> {
 #[serde(default)]
 pub struct DigestOut<'a> {
     /// Sum of the digests of its keys, 32 hex digits.
+    #[serde(borrow, deserialize_with = "text")]
     pub keys: Text<'a>,
     /// Sum of the digests of its entries, 32 hex digits.
+    #[serde(borrow, deserialize_with = "text")]
     pub entries: Text<'a>,
     /// Keys are made of addresses, which mean nothing in another process.
     #[serde(skip_serializing_if = "is_false")]
@@ -366,14 +503,19 @@ pub struct DigestOut<'a> {
 #[serde(default)]
 pub struct FindingOut<'a> {
     /// The rule.
+    #[serde(borrow, deserialize_with = "text")]
     pub rule: Text<'a>,
     /// How bad it is.
+    #[serde(borrow, deserialize_with = "text")]
     pub severity: Text<'a>,
     /// Where.
+    #[serde(borrow, deserialize_with = "text")]
     pub r#where: Text<'a>,
     /// What the process says.
+    #[serde(borrow, deserialize_with = "text")]
     pub claimed: Text<'a>,
     /// What was found.
+    #[serde(borrow, deserialize_with = "text")]
     pub found: Text<'a>,
 }
 
@@ -422,8 +564,10 @@ pub struct HandOut<'a> {
     /// Its number.
     pub goroutine: u64,
     /// `write` or `read`.
+    #[serde(borrow, deserialize_with = "text")]
     pub op: Text<'a>,
     /// The map function.
+    #[serde(borrow, deserialize_with = "text")]
     pub function: Text<'a>,
     /// It stopped the program there.
     pub throwing: bool,
@@ -434,32 +578,48 @@ pub struct HandOut<'a> {
 #[serde(default)]
 pub struct SlotsLine<'a> {
     /// `badmap/1`.
+    #[serde(borrow, deserialize_with = "text")]
     pub schema: Text<'a>,
     /// `slots`.
+    #[serde(borrow, deserialize_with = "text")]
     pub line: Text<'a>,
     /// Address of the map's header.
+    #[serde(borrow, deserialize_with = "text")]
     pub map: Text<'a>,
     /// The first bucket or group: `buckets[3]`, `oldbuckets[0].overflow[1]`, `dir[0].table.groups[2]`, `group`.
     /// Main buckets from 2^B on are those that are preallocated for overflow.
+    #[serde(borrow, deserialize_with = "text")]
     pub part: Text<'a>,
     /// Its address; absent for entries of a `sync.Map`, which have no bucket.
-    #[serde(skip_serializing_if = "is_empty")]
+    #[serde(skip_serializing_if = "is_empty", borrow, deserialize_with = "text")]
     pub addr: Text<'a>,
     /// How many there are; absent for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
     /// The tophash or control bytes, slot 0 first, as 16 hex digits. Where the bucket or group is not certainly
     /// one, they say no more than which slots are in use, and which of those fit their hash. Absent likewise.
-    #[serde(skip_serializing_if = "is_empty")]
+    #[serde(skip_serializing_if = "is_empty", borrow, deserialize_with = "text")]
     pub marks: Text<'a>,
     /// Classic: the overflow pointer; absent if nil.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub overflow: Option<Text<'a>>,
     /// Classic: why that pointer was not followed; absent if it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub fault: Option<Text<'a>>,
     /// Overflow buckets: where it lies.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub seat: Option<Text<'a>>,
     /// Classic: the first byte that is not zero, where all should be and the marks are.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -471,7 +631,7 @@ pub struct SlotsLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_elems: Option<u8>,
     /// The entries, by slot.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", borrow)]
     pub entries: Vec<EntryOut<'a>>,
 }
 
@@ -482,16 +642,32 @@ pub struct EntryOut<'a> {
     /// Index of its slot, 0 to 7.
     pub slot: u8,
     /// The hash of its key, in hex; absent where there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub hash: Option<Text<'a>>,
     /// Why there is none; absent where nobody asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub odd: Option<Text<'a>>,
     /// The digest of its key: `#` and 16 hex digits; absent where its bytes could not be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub key: Option<Text<'a>>,
     /// The digest of its elem, likewise.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub elem: Option<Text<'a>>,
     /// Its key is made of addresses.
     #[serde(skip_serializing_if = "is_false")]
@@ -500,10 +676,18 @@ pub struct EntryOut<'a> {
     #[serde(skip_serializing_if = "is_false")]
     pub elem_addresses: bool,
     /// Its key in clear; only under `clear`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub key_text: Option<Text<'a>>,
     /// Its elem in clear; only under `clear`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        borrow,
+        deserialize_with = "maybe_text"
+    )]
     pub elem_text: Option<Text<'a>>,
 }
 
@@ -512,8 +696,10 @@ pub struct EntryOut<'a> {
 #[serde(default)]
 pub struct EndLine<'a> {
     /// `badmap/1`.
+    #[serde(borrow, deserialize_with = "text")]
     pub schema: Text<'a>,
     /// `end`.
+    #[serde(borrow, deserialize_with = "text")]
     pub line: Text<'a>,
     /// Lines of maps.
     pub maps: u64,
@@ -524,6 +710,7 @@ pub struct EndLine<'a> {
     /// Bytes before this line, unpacked.
     pub bytes: u64,
     /// BLAKE3 of those bytes, 64 hex digits.
+    #[serde(borrow, deserialize_with = "text")]
     pub checksum: Text<'a>,
 }
 

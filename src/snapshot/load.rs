@@ -5,10 +5,14 @@ use crate::file::stream::Lines;
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::line::EndLine;
 use crate::snapshot::line::HeadLine;
+use crate::snapshot::plain::plain_map;
 use crate::snapshot::read::Line;
+use crate::snapshot::read::Part;
 use crate::snapshot::read::open;
 use crate::snapshot::read::read_lines;
+use crate::snapshot::read::read_maps;
 use crate::snapshot::rows::map_row;
+use crate::snapshot::rows::plain_row;
 use crate::survey::ending::CrashInfo;
 use crate::survey::result::MapRow;
 use crate::survey::result::ProcessInfo;
@@ -16,6 +20,7 @@ use crate::survey::result::Survey;
 use crate::survey::result::Totals;
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// What the header says.
 #[derive(Clone, Debug)]
@@ -149,16 +154,35 @@ pub fn read_lines_with_head(
     }
 }
 
+/// Reads a snapshot to its end, on all processors: what `make` makes of each map's line, in their order.
+/// # Errors
+/// Whatever keeps it from being a whole snapshot, and what `make` says.
+pub fn read_maps_with_head<T: Send, W: Default>(
+    lines: Lines,
+    path: &Path,
+    make: &(impl Fn(&mut W, Part<'_>) -> Result<T, SnapshotError> + Sync),
+) -> Result<(Head, Vec<T>), SnapshotError> {
+    let head = OnceLock::new();
+    let take = |line: HeadLine<'_>| {
+        head.get_or_init(|| Head::of(line, path));
+    };
+    let (maps, _) = read_maps(lines, path, &take, make)?;
+    match head.into_inner() {
+        Some(head) => Ok((head, maps)),
+        None => Err(SnapshotError::CutShort {
+            path: path.to_path_buf(),
+            lines: 0,
+        }),
+    }
+}
+
 /// The survey that a snapshot was written from; the verdicts are those of then.
 /// # Errors
 /// Whatever keeps it from being a whole snapshot.
 pub fn load(path: &Path) -> Result<(Head, Vec<MapRow>), SnapshotError> {
-    let mut maps = Vec::new();
-    let (head, _) = read_with_head(path, &mut |_, line| {
-        if let Line::Map(line) = line {
-            maps.push(map_row(line.parse()?).0);
-        }
-        Ok(())
-    })?;
-    Ok((head, maps))
+    let make = |(): &mut (), line: Part<'_>| match plain_map(line.text) {
+        Some(plain) => Ok(plain_row(&plain)),
+        None => Ok(map_row(line.parse()?).0),
+    };
+    read_maps_with_head(open(path)?, path, &make)
 }

@@ -6,6 +6,8 @@ pub mod image;
 pub mod judge;
 pub mod line;
 pub mod load;
+pub mod pen;
+pub mod plain;
 pub mod read;
 pub mod rows;
 pub mod show;

@@ -1,14 +1,20 @@
 //! Reads a snapshot line by line, as hostile input.
 //! In: a path. Out: its lines, each once, in order; an error if it is not whole. Nothing is kept here.
 
+use crate::file::stream::Block;
 use crate::file::stream::LineError;
 use crate::file::stream::Lines;
+use crate::file::stream::count_lines;
+use crate::file::stream::split_line;
 use crate::schema::SCHEMA;
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::line::EndLine;
 use crate::snapshot::line::HeadLine;
 use crate::snapshot::line::Tag;
 use crate::snapshot::line::kind;
+use rayon::prelude::IndexedParallelIterator;
+use rayon::prelude::IntoParallelRefIterator;
+use rayon::prelude::ParallelIterator;
 use serde::Deserialize;
 use std::path::Path;
 
@@ -97,100 +103,275 @@ pub fn read_lines(
     path: &Path,
     each: &mut dyn FnMut(Line<'_>) -> Result<(), SnapshotError>,
 ) -> Result<EndLine<'static>, SnapshotError> {
-    let io = |source| SnapshotError::Io {
-        path: path.to_path_buf(),
-        source,
-    };
-    let mut so_far = SoFar::default();
-    let mut end: Option<EndLine<'static>> = None;
-    loop {
-        let number = so_far.lines.saturating_add(1);
-        let text = match lines.next_line() {
-            Ok(Some(text)) => text,
-            Ok(None) => break,
-            Err(LineError::Io(e)) if e.kind() == std::io::ErrorKind::UnexpectedEof => break,
-            Err(LineError::Io(e)) => return Err(io(e)),
-            Err(LineError::TooLong) => {
-                return Err(SnapshotError::LongLine {
-                    path: path.to_path_buf(),
-                    line: number,
-                });
+    let mut so_far = SoFar::new(path);
+    let mut block = Block::default();
+    while so_far.goes_on() {
+        match lines.next_block(&mut block) {
+            Ok(true) => {
+                let first = so_far.next_line();
+                let scanned = scan(path, first, block.bytes(), each);
+                so_far.take(block.bytes(), scanned)?;
             }
-            Err(LineError::TooMuch) => {
-                return Err(SnapshotError::Bomb {
-                    path: path.to_path_buf(),
-                });
-            }
-        };
-        let wrong = |what: &str| SnapshotError::Line {
-            path: path.to_path_buf(),
-            line: number,
-            what: what.to_owned(),
-        };
-        if end.is_some() {
-            return Err(wrong(
-                "it comes behind the line that ends the snapshot; a file holds one",
-            ));
+            Ok(false) => break,
+            Err(e) => so_far.fail(e)?,
         }
-        if text.last() != Some(&b'\n') {
-            break; // cut in the middle of a line
-        }
-        let kind = kind_of(path, number, text)?;
-        match (kind, so_far.lines) {
-            (kind::HEADER, 0) => each(Line::Head(parse(path, number, text)?))?,
-            (_, 0) => return Err(wrong("a snapshot begins with its header")),
-            (kind::HEADER, _) => return Err(wrong("a second header; a file holds one snapshot")),
-            (kind::MAP, _) => {
-                so_far.maps = so_far.maps.saturating_add(1);
-                each(Line::Map(Part {
-                    kind,
-                    text,
-                    number,
-                    path,
-                }))?;
-            }
-            (kind::END, _) => {
-                end = Some(parse::<EndLine<'_>>(path, number, text)?.into_owned());
-                continue; // it is not part of what it sums up
-            }
-            (kind, _) => each(Line::Part(Part {
-                kind,
-                text,
-                number,
-                path,
-            }))?,
-        }
-        so_far.take(text);
     }
-    let Some(end) = end else {
-        return Err(SnapshotError::CutShort {
-            path: path.to_path_buf(),
-            lines: so_far.lines,
-        });
-    };
-    match so_far.differs_from(&end) {
-        None => Ok(end),
-        Some(what) => Err(SnapshotError::Damaged {
-            path: path.to_path_buf(),
-            what,
-        }),
+    so_far.finish()
+}
+
+/// Blocks of lines that are read while as many are parsed.
+const AT_ONCE: usize = 16;
+
+/// Reads a snapshot to its end, on all processors: `head` gets the header, and `make` each line of a map, with
+/// something of its own to work with. Returns what was made, in order, and the last line.
+/// # Errors
+/// Whatever keeps it from being a whole snapshot, and what `make` says: of all that is wrong, what comes first.
+pub fn read_maps<T: Send, W: Default>(
+    mut lines: Lines,
+    path: &Path,
+    head: &(dyn Fn(HeadLine<'_>) + Sync),
+    make: &(impl Fn(&mut W, Part<'_>) -> Result<T, SnapshotError> + Sync),
+) -> Result<(Vec<T>, EndLine<'static>), SnapshotError> {
+    let mut so_far = SoFar::new(path);
+    let mut out = Vec::new();
+    let (mut now, mut next) = (Batch::default(), Batch::default());
+    now.read(&mut lines, 1);
+    while so_far.goes_on() && !now.is_empty() {
+        let (parsed, ()) = rayon::join(
+            || {
+                let blocks = now.blocks.par_iter().take(now.used);
+                let parsed = blocks.map(|(first, block)| {
+                    let mut maps = Vec::new();
+                    let mut with = W::default();
+                    let scanned = scan(path, *first, block.bytes(), &mut |line| {
+                        match line {
+                            Line::Head(line) => head(*line),
+                            Line::Map(line) => maps.push(make(&mut with, line)?),
+                            Line::Part(_) => {}
+                        }
+                        Ok(())
+                    });
+                    (maps, scanned)
+                });
+                parsed.collect::<Vec<_>>()
+            },
+            || match now.failed {
+                None => next.read(&mut lines, now.behind),
+                Some(_) => next.used = 0,
+            },
+        );
+        for ((_, block), (maps, scanned)) in now.blocks.iter().zip(parsed) {
+            so_far.take(block.bytes(), scanned)?;
+            out.extend(maps);
+        }
+        if let Some(why) = now.failed.take() {
+            so_far.fail(why)?;
+        }
+        std::mem::swap(&mut now, &mut next);
+    }
+    Ok((out, so_far.finish()?))
+}
+
+/// Some blocks of lines, which are read before they are parsed.
+#[derive(Default)]
+struct Batch {
+    /// Each with the number of its first line. They are made once.
+    blocks: Vec<(u64, Block)>,
+    /// How many of them hold something.
+    used: usize,
+    /// Why no more were read.
+    failed: Option<LineError>,
+    /// The number of the line behind them.
+    behind: u64,
+}
+
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.used == 0 && self.failed.is_none()
+    }
+
+    /// Takes the next blocks; the first line of them has this number.
+    fn read(&mut self, lines: &mut Lines, mut number: u64) {
+        self.blocks.resize_with(AT_ONCE, Default::default);
+        self.used = 0;
+        for (first, block) in &mut self.blocks {
+            match lines.next_block(block) {
+                Ok(false) => break,
+                Err(why) => {
+                    self.failed = Some(why);
+                    break;
+                }
+                Ok(true) => {}
+            }
+            *first = number;
+            number = number.saturating_add(count_lines(block.bytes()));
+            self.used = self.used.saturating_add(1);
+        }
+        self.behind = number;
     }
 }
 
-/// What was read so far.
+/// What lines that follow each other say together.
 #[derive(Default)]
-struct SoFar {
+struct Scanned {
+    /// How many there are.
+    lines: u64,
+    /// Of these, of maps.
+    maps: u64,
+    /// Their bytes.
+    bytes: usize,
+    /// The line that ends the snapshot came behind them.
+    end: Option<EndLine<'static>>,
+    /// It is cut in the middle of a line.
+    cut: bool,
+}
+
+/// Calls `each` for every line but the last one of the snapshot; the first one has this number.
+fn scan<'l>(
+    path: &'l Path,
+    first: u64,
+    mut text: &'l [u8],
+    each: &mut dyn FnMut(Line<'l>) -> Result<(), SnapshotError>,
+) -> Result<Scanned, SnapshotError> {
+    let mut out = Scanned::default();
+    while !text.is_empty() {
+        let (line, behind) = split_line(text);
+        let number = first.saturating_add(out.lines);
+        if out.end.is_some() {
+            return Err(behind_end(path, number));
+        }
+        text = behind;
+        if line.last() != Some(&b'\n') {
+            out.cut = true;
+            break;
+        }
+        let kind = kind_of(path, number, line)?;
+        let part = Part {
+            kind,
+            text: line,
+            number,
+            path,
+        };
+        match (kind, number) {
+            (kind::HEADER, 1) => each(Line::Head(Box::new(part.parse()?)))?,
+            (_, 1) => return Err(wrong(path, number, "a snapshot begins with its header")),
+            (kind::HEADER, _) => {
+                let what = "a second header; a file holds one snapshot";
+                return Err(wrong(path, number, what));
+            }
+            (kind::MAP, _) => {
+                out.maps = out.maps.saturating_add(1);
+                each(Line::Map(part))?;
+            }
+            (kind::END, _) => {
+                out.end = Some(part.parse::<EndLine<'_>>()?.into_owned());
+                continue; // it is not part of what it sums up
+            }
+            _ => each(Line::Part(part))?,
+        }
+        out.lines = out.lines.saturating_add(1);
+        out.bytes = out.bytes.saturating_add(line.len());
+    }
+    Ok(out)
+}
+
+fn wrong(path: &Path, line: u64, what: &str) -> SnapshotError {
+    SnapshotError::Line {
+        path: path.to_path_buf(),
+        line,
+        what: what.to_owned(),
+    }
+}
+
+fn behind_end(path: &Path, line: u64) -> SnapshotError {
+    let what = "it comes behind the line that ends the snapshot; a file holds one";
+    wrong(path, line, what)
+}
+
+/// What was read so far, in order.
+struct SoFar<'p> {
+    path: &'p Path,
     lines: u64,
     maps: u64,
     bytes: u64,
     hasher: blake3::Hasher,
+    end: Option<EndLine<'static>>,
+    cut: bool,
 }
 
-impl SoFar {
-    fn take(&mut self, text: &[u8]) {
-        self.lines = self.lines.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(text.len() as u64);
-        self.hasher.update(text);
+impl<'p> SoFar<'p> {
+    fn new(path: &'p Path) -> SoFar<'p> {
+        SoFar {
+            path,
+            lines: 0,
+            maps: 0,
+            bytes: 0,
+            hasher: blake3::Hasher::new(),
+            end: None,
+            cut: false,
+        }
+    }
+
+    /// Whether more lines can come.
+    fn goes_on(&self) -> bool {
+        !self.cut
+    }
+
+    /// The number of the next line.
+    fn next_line(&self) -> u64 {
+        self.lines.saturating_add(1)
+    }
+
+    /// Takes a block and what it says.
+    fn take(
+        &mut self,
+        text: &[u8],
+        scanned: Result<Scanned, SnapshotError>,
+    ) -> Result<(), SnapshotError> {
+        if self.end.is_some() && !text.is_empty() {
+            return Err(behind_end(self.path, self.next_line()));
+        }
+        let scanned = scanned?;
+        self.lines = self.lines.saturating_add(scanned.lines);
+        self.maps = self.maps.saturating_add(scanned.maps);
+        self.bytes = self.bytes.saturating_add(scanned.bytes as u64);
+        // A block at once: of many bytes BLAKE3 is several times as fast as of a line.
+        self.hasher
+            .update(text.get(..scanned.bytes).unwrap_or_default());
+        self.end = scanned.end;
+        self.cut = scanned.cut;
+        Ok(())
+    }
+
+    /// No more lines can be had: an error, unless the file is just cut short there.
+    fn fail(&mut self, why: LineError) -> Result<(), SnapshotError> {
+        let path = self.path.to_path_buf();
+        match why {
+            LineError::Io(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+                self.cut = true;
+                Ok(())
+            }
+            LineError::Io(source) => Err(SnapshotError::Io { path, source }),
+            LineError::TooLong => Err(SnapshotError::LongLine {
+                path,
+                line: self.next_line(),
+            }),
+            LineError::TooMuch => Err(SnapshotError::Bomb { path }),
+        }
+    }
+
+    /// The last line, if all that it says is so.
+    fn finish(self) -> Result<EndLine<'static>, SnapshotError> {
+        let path = self.path.to_path_buf();
+        let differs = self.end.as_ref().and_then(|end| self.differs_from(end));
+        match (self.end, differs) {
+            (None, _) => Err(SnapshotError::CutShort {
+                path,
+                lines: self.lines,
+            }),
+            (Some(_), Some(what)) => Err(SnapshotError::Damaged { path, what }),
+            (Some(end), None) => Ok(end),
+        }
     }
 
     fn differs_from(&self, end: &EndLine<'_>) -> Option<String> {
@@ -255,3 +436,6 @@ fn kind_of<'l>(path: &Path, line: u64, text: &'l [u8]) -> Result<&'l str, Snapsh
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

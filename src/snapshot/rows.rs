@@ -1,6 +1,6 @@
 //! A map as a line, and a line as a map.
 //! In: a row with its details, or a `MapLine`. Out: the other; what a line says in words that no badmap writes is
-//! taken as the least that it can mean.
+//! taken as the least that it can mean. Over 400 lines: one file for both ways.
 
 use crate::base::addr::Addr;
 use crate::base::limits::MAX_HANDS;
@@ -36,6 +36,8 @@ use crate::snapshot::line::Tag;
 use crate::snapshot::line::Text;
 use crate::snapshot::line::WordOut;
 use crate::snapshot::line::kind;
+use crate::snapshot::plain::PlainMap;
+use crate::snapshot::plain::Words;
 use crate::survey::detail::ContentDigest;
 use crate::survey::detail::ExtraFields;
 use crate::survey::detail::Header;
@@ -106,7 +108,7 @@ pub fn map_line<'a>(
 
 /// Entries by slot of the storage in use, rounded to four digits.
 #[allow(clippy::cast_precision_loss)] // a share
-fn load(row: &MapRow, detail: &MapDetail) -> Option<f64> {
+pub(crate) fn load(row: &MapRow, detail: &MapDetail) -> Option<f64> {
     let slots = match detail.header {
         Header::Classic(..) => row.capacity?,
         Header::Swiss(_) => detail.marks.total(),
@@ -125,7 +127,7 @@ fn header_out<'a>(header: &Header) -> Option<HeaderOut<'a>> {
     match header {
         Header::None => None,
         Header::Classic(hmap, extra) => Some(HeaderOut {
-            mapextra: extra.map(|e| ExtraOut {
+            mapextra: extra.as_ref().map(|e| ExtraOut {
                 overflow: list(e.overflow),
                 oldoverflow: list(e.oldoverflow),
                 next_overflow: e.next_overflow.to_string().into(),
@@ -246,6 +248,44 @@ pub fn map_row(line: MapLine<'_>) -> (MapRow, MapDetail) {
     (row, detail)
 }
 
+/// The same of a plain map's line.
+pub(crate) fn plain_row(line: &PlainMap<'_>) -> MapRow {
+    let words = |words: Words<'_>| words.iter().map(known).collect();
+    MapRow {
+        addr: line.addr,
+        kind: known(line.kind),
+        ty: line.ty.into(),
+        key_type: line.key_type.into(),
+        elem_type: line.elem_type.into(),
+        owner: line.owner.unwrap_or_default().into(),
+        holder: String::new(),
+        found_by: words(line.found_by),
+        reachable: known(line.reachable),
+        type_sure: known(line.type_sure),
+        type_candidates: Vec::new(),
+        len: line.len,
+        capacity: line.capacity,
+        bytes: line.bytes,
+        waste: line.waste,
+        flags: words(line.flags),
+        verdict: line.verdict.map(|v| MapVerdict {
+            verdict: verdict(v),
+            mid_write: line.mid_write,
+            findings: Vec::new(),
+            findings_total: line.findings_total,
+            unknown_rules: Vec::new(),
+        }),
+        causes: Vec::new(),
+        hands: Hands {
+            complete: line.hands_complete,
+            cloning: line.cloning,
+            ..Hands::default()
+        },
+        gaps: Vec::new(),
+        gaps_total: line.gaps_total,
+    }
+}
+
 /// An address in hex; nil where it is none.
 pub(crate) fn addr(text: &str) -> Addr {
     Addr(number(text).unwrap_or(0))
@@ -267,10 +307,12 @@ pub(crate) fn header(h: &HeaderOut<'_>) -> Header {
     let at = |text: &Option<Text<'_>>| addr(text.as_deref().unwrap_or_default());
     let list = |l: &Option<(Text<'_>, u64)>| l.as_ref().map(|(at, len)| (addr(at), *len));
     if let Some(count) = h.count {
-        let extra = h.mapextra.as_ref().map(|e| ExtraFields {
-            overflow: list(&e.overflow),
-            oldoverflow: list(&e.oldoverflow),
-            next_overflow: addr(&e.next_overflow),
+        let extra = h.mapextra.as_ref().map(|e| {
+            Box::new(ExtraFields {
+                overflow: list(&e.overflow),
+                oldoverflow: list(&e.oldoverflow),
+                next_overflow: addr(&e.next_overflow),
+            })
         });
         let hmap = Hmap {
             count,

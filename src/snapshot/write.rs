@@ -2,6 +2,7 @@
 //! In: an inspected process. Out: lines, as they come; nothing is collected.
 
 use crate::base::progress::Progress;
+use crate::file::stream::count_lines;
 use crate::maps::image::EntryRef;
 use crate::schema::TOOL;
 use crate::schema::crash::Crash;
@@ -16,7 +17,7 @@ use crate::snapshot::line::Redaction;
 use crate::snapshot::line::Selection;
 use crate::snapshot::line::Tag;
 use crate::snapshot::line::kind;
-use crate::snapshot::rows::map_line;
+use crate::snapshot::pen::write_map_line;
 use crate::survey::inspect::Inspected;
 use crate::survey::inspect::Inspection;
 use crate::survey::redact::key_id;
@@ -186,7 +187,7 @@ fn write_map(
     count(&counts.broken, u64::from(map.row.is_broken()));
     let takes = wish.takes(&map.row);
     let entries = takes.then_some(wish.entries.as_str());
-    write_jsonl(out, &map_line(&map.row, &map.detail, entries))?;
+    write_map_line(out, &map.row, &map.detail, entries)?;
     if !takes {
         return Ok(());
     }
@@ -217,8 +218,7 @@ impl Write for Counting<'_> {
         self.out.write_all(buf)?;
         self.hasher.update(buf);
         self.bytes = self.bytes.saturating_add(buf.len() as u64);
-        let lines = buf.iter().filter(|b| **b == b'\n').count() as u64;
-        self.lines = self.lines.saturating_add(lines);
+        self.lines = self.lines.saturating_add(count_lines(buf));
         Ok(buf.len())
     }
 

@@ -18,7 +18,7 @@ use crate::maps::image::group_ctrls;
 use crate::maps::image::tophash;
 use crate::maps::syncmap::SyncMapImage;
 use crate::survey::redact::Redactor;
-use crate::survey::redact::ValueDigest;
+use crate::types::graph::TypeId;
 
 /// Lengths of chains that are counted apart; longer ones are counted with the last.
 const CHAIN_LENGTHS: usize = 64;
@@ -47,10 +47,10 @@ pub struct MapDetail {
 }
 
 /// A map's header as the process had it.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub enum Header {
-    /// Of a classic map.
-    Classic(Hmap, Option<ExtraFields>),
+    /// Of a classic map; few have what is in the box.
+    Classic(Hmap, Option<Box<ExtraFields>>),
     /// Of a Swiss map.
     Swiss(SwissMap),
     /// It has none (`sync.Map`), or it could not be read.
@@ -117,54 +117,142 @@ pub struct ContentDigest {
     pub elem_addresses: bool,
 }
 
+/// Makes digests of values, and remembers some of the last: maps that are alike have keys in common. For digests of
+/// one key only.
+#[derive(Default)]
+pub struct Digester {
+    /// Room to work in.
+    room: Vec<u8>,
+    known: Vec<Known>,
+}
+
+/// A value, and its digest.
+#[derive(Clone, Copy)]
+struct Known {
+    /// Its canonical form, and how long that is: 0 of none.
+    canon: [u8; SHORT],
+    len: u8,
+    half: u128,
+}
+
+impl Known {
+    const NONE: Known = Known {
+        canon: [0; SHORT],
+        len: 0,
+        half: 0,
+    };
+}
+
+/// Bytes of a value that is remembered.
+const SHORT: usize = 24;
+/// Values that are: a power of two.
+const KNOWN: usize = 1 << 12;
+
+impl Digester {
+    /// The first half of the digest of a key or elem, and whether it is made of addresses.
+    fn half(
+        &mut self,
+        redactor: &Redactor<'_, '_, '_>,
+        ty: TypeId,
+        stored: &[u8],
+        indirect: bool,
+    ) -> Option<(u128, bool)> {
+        let addresses = redactor
+            .canon_of(ty, stored, indirect, &mut self.room)
+            .ok()?;
+        Some((self.half_of(redactor, addresses), addresses))
+    }
+
+    /// The same of what lies in the room. Addresses come once, and are not remembered.
+    fn half_of(&mut self, redactor: &Redactor<'_, '_, '_>, addresses: bool) -> u128 {
+        let digest = |canon: &[u8]| {
+            let bytes = redactor.digest_of_canon(canon);
+            u128::from_le_bytes(bytes.first_chunk::<16>().copied().unwrap_or_default())
+        };
+        let canon = self.room.as_slice();
+        if addresses || canon.is_empty() || canon.len() > SHORT {
+            return digest(canon);
+        }
+        self.known.resize(KNOWN, Known::NONE);
+        let mut padded = [0u8; SHORT];
+        for (to, from) in padded.iter_mut().zip(canon) {
+            *to = *from;
+        }
+        let len = u8::try_from(canon.len()).unwrap_or(0);
+        let at = place(&padded, len);
+        let Some(known) = self.known.get_mut(at) else {
+            return digest(canon);
+        };
+        if known.len != len || known.canon != padded {
+            *known = Known {
+                canon: padded,
+                len,
+                half: digest(canon),
+            };
+        }
+        known.half
+    }
+}
+
+/// Where a value is remembered.
+fn place(canon: &[u8; SHORT], len: u8) -> usize {
+    let mut sum = u64::from(len);
+    for word in canon.as_chunks::<8>().0 {
+        sum = (sum ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        sum ^= sum >> 32;
+    }
+    usize::try_from(sum).unwrap_or(0) & KNOWN.saturating_sub(1)
+}
+
 impl ContentDigest {
     /// What stands for the entries of a map; `None` where not all of it could be read. A pointer counts as the
     /// address it holds, so that digests of two processes agree on elems that are none.
-    pub fn of(image: &MapImage<'_>, redactor: &Redactor<'_, '_, '_>) -> Option<ContentDigest> {
+    pub fn of(
+        image: &MapImage<'_>,
+        redactor: &Redactor<'_, '_, '_>,
+        digester: &mut Digester,
+    ) -> Option<ContentDigest> {
         if !image.gaps.is_empty() || matches!(image.body, Body::Unreadable) {
             return None;
         }
         let slots = &image.slots;
-        let mut room = Vec::new();
         let mut sum = Some(ContentDigest::default());
         image.for_each_entry(|e| {
             let Some(so_far) = sum else { return };
-            let key = redactor.digest_of(slots.key, e.key, slots.indirect_key, &mut room);
-            let elem = redactor.digest_of(slots.elem, e.elem, slots.indirect_elem, &mut room);
-            sum = match (key, elem) {
-                (Ok(key), Ok(elem)) => Some(so_far.with(&key, &elem)),
-                _ => None,
-            };
+            let key = digester.half(redactor, slots.key, e.key, slots.indirect_key);
+            let elem = digester.half(redactor, slots.elem, e.elem, slots.indirect_elem);
+            sum = key.zip(elem).map(|(key, elem)| so_far.with(key, elem));
         });
         sum
     }
 
     /// The same of a `sync.Map`.
-    pub fn of_sync(image: &SyncMapImage, redactor: &Redactor<'_, '_, '_>) -> Option<ContentDigest> {
+    pub fn of_sync(
+        image: &SyncMapImage,
+        redactor: &Redactor<'_, '_, '_>,
+        digester: &mut Digester,
+    ) -> Option<ContentDigest> {
         if !image.gaps.is_empty() {
             return None;
         }
-        let mut room = Vec::new();
         let mut sum = ContentDigest::default();
+        let mut half = |at: Addr| {
+            let (ty, stored) = redactor.any_at(at)?;
+            digester.half(redactor, ty, &stored, false)
+        };
         for (key, elem) in &image.entries {
-            let key = redactor.digest_of_any(*key, &mut room)?;
-            sum = sum.with(&key, &redactor.digest_of_any(*elem, &mut room)?);
+            sum = sum.with(half(*key)?, half(*elem)?);
         }
         Some(sum)
     }
 
     /// With one entry more. A key and its elem are multiplied, so that elems that change places are noticed.
-    fn with(self, key: &ValueDigest, elem: &ValueDigest) -> ContentDigest {
-        let half = |digest: &ValueDigest| {
-            let bytes = digest.bytes.first_chunk::<16>();
-            u128::from_le_bytes(bytes.copied().unwrap_or_default())
-        };
-        let (k, e) = (half(key), half(elem));
+    fn with(self, (k, key): (u128, bool), (e, elem): (u128, bool)) -> ContentDigest {
         ContentDigest {
             keys: self.keys.wrapping_add(k),
             entries: self.entries.wrapping_add(k.wrapping_mul(e | 1)),
-            key_addresses: self.key_addresses || key.addresses,
-            elem_addresses: self.elem_addresses || elem.addresses,
+            key_addresses: self.key_addresses || key,
+            elem_addresses: self.elem_addresses || elem,
         }
     }
 }
@@ -186,10 +274,12 @@ impl MapDetail {
 
     fn classic(&mut self, c: &ClassicImage<'_>) {
         let list = |l: &Option<OverflowList>| l.as_ref().map(|l| (l.addr, l.claimed));
-        let extra = c.extra.as_ref().map(|e| ExtraFields {
-            overflow: list(&e.overflow),
-            oldoverflow: list(&e.oldoverflow),
-            next_overflow: e.next_overflow,
+        let extra = c.extra.as_ref().map(|e| {
+            Box::new(ExtraFields {
+                overflow: list(&e.overflow),
+                oldoverflow: list(&e.oldoverflow),
+                next_overflow: e.next_overflow,
+            })
         });
         self.header = Header::Classic(c.hmap, extra);
         for (array, chains) in [(&c.new, &mut self.chains), (&c.old, &mut self.old_chains)] {

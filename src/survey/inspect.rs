@@ -14,6 +14,7 @@ use crate::maps::syncmap::SyncMapImage;
 use crate::survey::crash::judge;
 use crate::survey::crash::look;
 use crate::survey::detail::ContentDigest;
+use crate::survey::detail::Digester;
 use crate::survey::detail::MapDetail;
 use crate::survey::ending::CrashInfo;
 use crate::survey::error::SurveyError;
@@ -21,6 +22,7 @@ use crate::survey::gaps::find_gaps;
 use crate::survey::gaps::find_gaps_total;
 use crate::survey::hands::AllHands;
 use crate::survey::judge::explain_map;
+use crate::survey::judge::for_each_storage;
 use crate::survey::judge::map_row;
 use crate::survey::owners::with_paths;
 use crate::survey::proof::prove_hashes;
@@ -34,18 +36,24 @@ use crate::survey::row;
 use crate::survey::run::find_target;
 use crate::survey::session::Session;
 use crate::survey::session::with_session;
+use crate::survey::sharing::Seen;
 use crate::survey::sharing::Sharing;
-use crate::survey::sharing::pairs;
+use rayon::prelude::IntoParallelIterator;
 use rayon::prelude::IntoParallelRefIterator;
 use rayon::prelude::ParallelIterator;
+use rayon::slice::ParallelSlice;
 use std::io;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 /// Maps that are worked on at once.
 const AT_ONCE: usize = 2048;
+/// Of these, maps that one processor works on.
+const GROUP: usize = 64;
 /// Bytes that are collected before they are written, of a map that is worked on alone.
 const BUFFER: usize = 1 << 16;
 /// Bytes of a map beyond which it is worked on alone, where its entries are wanted.
-const LARGE: u32 = 1 << 10; // in KiB
+const LARGE: u64 = 1 << 20;
 
 /// A process all of whose maps are found.
 pub struct Inspection<'i, 's, 'a> {
@@ -67,8 +75,8 @@ pub struct Inspection<'i, 's, 'a> {
     hands: &'i AllHands,
     paths: &'i Paths<'i, 'i>,
     sharing: Sharing,
-    /// Size of each map's storage in KiB, in the order of `found.maps`.
-    sizes: Vec<u32>,
+    /// What makes digests, one for each map that is worked on.
+    digesters: Mutex<Vec<Digester>>,
 }
 
 /// One map, for as long as somebody looks at it.
@@ -98,7 +106,7 @@ pub fn inspect<R>(
         prove_hashes(s, &found, progress);
         let mut looked = look(s, req, Some(&found), progress);
         let hands = AllHands::sort(s, &found, &looked.around);
-        let (sharing, sizes) = first_look(s, &found, progress);
+        let sharing = first_look(s, &found, progress);
         Ok(with_paths(s, req, &found, |paths, redactor| {
             let mut all = Inspection {
                 process: &s.process,
@@ -113,7 +121,7 @@ pub fn inspect<R>(
                 hands: &hands,
                 paths,
                 sharing,
-                sizes,
+                digesters: Mutex::default(),
             };
             let row = all.row_of_crash(&looked.crash);
             judge(s, &mut looked.crash, &looked.around, row.as_slice());
@@ -123,28 +131,41 @@ pub fn inspect<R>(
     })
 }
 
-/// Looks at every map once: which storage belongs to more than one, and how large they are.
-fn first_look(s: &Session<'_, '_>, found: &Found, progress: &dyn Progress) -> (Sharing, Vec<u32>) {
+/// Looks at the header of every map: which storage belongs to more than one. Only maps with tables, and those that
+/// name a place that another names too, are read.
+fn first_look(s: &Session<'_, '_>, found: &Found, progress: &dyn Progress) -> Sharing {
     progress.phase("looking at maps", Some(found.maps.len() as u64));
-    let numbered: Vec<(u32, FoundMap)> = (0u32..).zip(&found.maps).collect();
-    let looked: Vec<(u32, Vec<(Addr, u32)>)> = numbered
-        .par_iter()
-        .map(|(i, m)| {
-            let mut storages = Vec::new();
-            let Some(slots) = s.reader.slots(m.ty) else {
-                return (0, storages);
-            };
-            let image = s.reader.read(m.addr, slots);
-            if !m.dead {
-                image.for_each_storage(|_, addr| storages.push((addr, *i)));
+    let seen = Seen::new(s.reader.heap);
+    numbered(found)
+        .filter(|(_, m)| !m.dead)
+        .for_each(|(number, m)| {
+            let named = named_storage(s, &m).map(|all| all.into_iter().filter(|a| !a.is_nil()));
+            // What is not on the heap may be no storage at all.
+            let on_heap = named.is_some_and(|mut all| all.all(|addr| seen.add_object(addr)));
+            if !on_heap {
+                for_each_storage(s, &m, |addr| seen.add(number, addr));
             }
-            let kib = row::bytes_of(&image).div_ceil(1024);
-            (u32::try_from(kib).unwrap_or(u32::MAX), storages)
-        })
-        .collect();
-    let sizes = looked.iter().map(|(size, _)| *size).collect();
-    let storages = looked.iter().flat_map(|(_, all)| all.iter().copied());
-    (pairs(found, storages.collect()), sizes)
+        });
+    seen.sharing(found, |each| {
+        for (number, m) in (0u32..).zip(found.maps.iter()) {
+            for_each_storage(s, &m, |addr| each(number, addr));
+        }
+    })
+}
+
+/// The maps with their numbers, for all processors.
+fn numbered(found: &Found) -> impl ParallelIterator<Item = (u32, FoundMap)> {
+    let all = (0..found.maps.len()).into_par_iter();
+    all.filter_map(|i| Some((u32::try_from(i).ok()?, found.maps.get(i)?)))
+}
+
+/// What the header of a map names as its storage, which may lie nowhere; `None` where tables have more.
+fn named_storage(s: &Session<'_, '_>, m: &FoundMap) -> Option<[Addr; 2]> {
+    if let Some(h) = s.reader.hmap(m.addr) {
+        return Some([h.buckets, h.oldbuckets]);
+    }
+    let h = s.reader.swiss_map(m.addr)?;
+    (h.dir_len == 0).then_some([h.dir_ptr, Addr::NIL])
 }
 
 /// Which map: its number among those of the kind.
@@ -182,21 +203,19 @@ impl<'a> Inspection<'_, '_, 'a> {
         let mut done = 0u64;
         let mut to_explain = MAX_EXPLAINED;
         let order = self.in_order();
-        let mut before: Option<(&[Which], Vec<io::Result<Rendered>>)> = None;
+        let mut before: Option<Vec<io::Result<Group>>> = None;
         // One chunk is packed and written while the next is worked on.
         let chunks = order.chunks(AT_ONCE).map(Some).chain([None]);
         for chunk in chunks {
             let ready = before.take();
             let (written, next) = rayon::join(
                 || match ready {
-                    Some((chunk, rendered)) => {
-                        self.put(out, chunk, rendered, &mut to_explain, &render)
-                    }
+                    Some(groups) => self.put(out, groups, &mut to_explain, &render),
                     None => Ok(()),
                 },
                 || {
-                    let each = |which: &Which| self.render(*which, &wants_entries, &render);
-                    chunk.map(|chunk| (chunk, chunk.par_iter().map(each).collect()))
+                    let each = |group: &[Which]| self.render(group, &wants_entries, &render);
+                    chunk.map(|chunk| chunk.par_chunks(GROUP).map(each).collect())
                 },
             );
             written?;
@@ -207,32 +226,37 @@ impl<'a> Inspection<'_, '_, 'a> {
         Ok(())
     }
 
-    /// Writes what was made of a chunk of maps, and works on those of it that want to be alone.
+    /// Writes what was made of some maps, and works on those that want to be alone.
     fn put<W: io::Write>(
         &self,
         out: &mut W,
-        chunk: &[Which],
-        rendered: Vec<io::Result<Rendered>>,
+        groups: Vec<io::Result<Group>>,
         to_explain: &mut usize,
         render: &(impl Fn(&Inspected<'_, 'a>, &mut dyn io::Write) -> io::Result<()> + Sync),
     ) -> io::Result<()> {
-        let mut causes = self.explain(chunk, &rendered, to_explain).into_iter();
-        for (which, rendered) in chunk.iter().zip(rendered) {
-            let causes = match rendered? {
-                Rendered::Done(bytes) => {
-                    out.write_all(&bytes)?;
-                    continue;
-                }
-                Rendered::Broken => causes.next().unwrap_or_default(),
-                Rendered::Large => Vec::new(),
-            };
-            self.with_map(*which, |mut map| {
-                map.row.causes = causes;
-                let mut buffer = io::BufWriter::with_capacity(BUFFER, &mut *out);
-                render(&map, &mut buffer)?;
-                let rest = buffer.into_inner().map_err(io::IntoInnerError::into_error);
-                rest.map(|_| ())
-            })?;
+        let groups = groups.into_iter().collect::<io::Result<Vec<Group>>>()?;
+        let mut causes = self.explain(&groups, to_explain).into_iter();
+        for group in groups {
+            let mut rest = group.bytes.as_slice();
+            let mut written = 0usize;
+            for (at, which, later) in group.later {
+                let before = rest.split_at_checked(at.saturating_sub(written));
+                let (before, behind) = before.unwrap_or((rest, &[]));
+                (rest, written) = (behind, at);
+                out.write_all(before)?;
+                let causes = match later {
+                    Later::Broken => causes.next().unwrap_or_default(),
+                    Later::Large => Vec::new(),
+                };
+                self.with_map(which, |mut map| {
+                    map.row.causes = causes;
+                    let mut buffer = io::BufWriter::with_capacity(BUFFER, &mut *out);
+                    render(&map, &mut buffer)?;
+                    let rest = buffer.into_inner().map_err(io::IntoInnerError::into_error);
+                    rest.map(|_| ())
+                })?;
+            }
+            out.write_all(rest)?;
         }
         Ok(())
     }
@@ -248,34 +272,31 @@ impl<'a> Inspection<'_, '_, 'a> {
         all.into_iter().map(|(_, _, which)| which).collect()
     }
 
+    /// What is written of some maps that follow each other.
     fn render(
         &self,
-        which: Which,
+        maps: &[Which],
         wants_entries: &(impl Fn(&MapRow) -> bool + Sync),
         render: &(impl Fn(&Inspected<'_, 'a>, &mut dyn io::Write) -> io::Result<()> + Sync),
-    ) -> io::Result<Rendered> {
-        let mut out = Vec::new();
-        let mut later = None;
-        self.with_map(which, |map| {
-            let large = match which {
-                Which::Map(i) => self.size(i) > LARGE && wants_entries(&map.row),
-                Which::Sync(_) => false,
-            };
-            later = match map.row.is_broken() {
-                true => Some(Rendered::Broken),
-                false => large.then_some(Rendered::Large),
-            };
-            match later {
-                None => render(&map, &mut out),
-                Some(_) => Ok(()),
-            }
-        })?;
-        Ok(later.unwrap_or(Rendered::Done(out)))
-    }
-
-    fn size(&self, number: u32) -> u32 {
-        let i = usize::try_from(number).ok();
-        i.and_then(|i| self.sizes.get(i)).copied().unwrap_or(0)
+    ) -> io::Result<Group> {
+        let mut out = Group::default();
+        for which in maps {
+            self.with_map(*which, |map| {
+                let large = map.row.bytes > LARGE && map.image.is_some();
+                let later = match map.row.is_broken() {
+                    true => Some(Later::Broken),
+                    false => (large && wants_entries(&map.row)).then_some(Later::Large),
+                };
+                match later {
+                    None => render(&map, &mut out.bytes),
+                    Some(later) => {
+                        out.later.push((out.bytes.len(), *which, later));
+                        Ok(())
+                    }
+                }
+            })?;
+        }
+        Ok(out)
     }
 
     fn map(&self, number: u32) -> Option<FoundMap> {
@@ -299,9 +320,8 @@ impl<'a> Inspection<'_, '_, 'a> {
                     return Ok(());
                 };
                 let mut detail = MapDetail::default();
-                if self.redactor.mode != ValueMode::None {
-                    detail.digest = ContentDigest::of_sync(&map.image, self.redactor);
-                }
+                detail.digest =
+                    self.digest(|d| ContentDigest::of_sync(&map.image, self.redactor, d));
                 work(Inspected {
                     row: row::sync_row(map, self.paths.owner(map.node)),
                     detail,
@@ -318,9 +338,7 @@ impl<'a> Inspection<'_, '_, 'a> {
                     return Ok(());
                 };
                 let mut detail = MapDetail::of(&image);
-                if self.redactor.mode != ValueMode::None {
-                    detail.digest = ContentDigest::of(&image, self.redactor);
-                }
+                detail.digest = self.digest(|d| ContentDigest::of(&image, self.redactor, d));
                 work(Inspected {
                     row,
                     detail,
@@ -331,19 +349,31 @@ impl<'a> Inspection<'_, '_, 'a> {
         }
     }
 
-    /// The causes of the broken maps of a chunk, as far as so many may still be explained.
-    fn explain(
+    /// A digest, if digests are wanted, with a digester that nobody else uses.
+    fn digest(
         &self,
-        chunk: &[Which],
-        rendered: &[io::Result<Rendered>],
-        most: &mut usize,
-    ) -> Vec<Vec<Cause>> {
-        let is_broken = |r: &io::Result<Rendered>| matches!(r, Ok(Rendered::Broken));
-        let broken: Vec<Which> = chunk
-            .iter()
-            .zip(rendered)
-            .filter(|(_, r)| is_broken(r))
-            .map(|(which, _)| *which)
+        make: impl FnOnce(&mut Digester) -> Option<ContentDigest>,
+    ) -> Option<ContentDigest> {
+        if self.redactor.mode == ValueMode::None {
+            return None;
+        }
+        let lock = || {
+            let digesters = self.digesters.lock();
+            digesters.unwrap_or_else(PoisonError::into_inner)
+        };
+        let free = lock().pop();
+        let mut digester = free.unwrap_or_default();
+        let digest = make(&mut digester);
+        lock().push(digester);
+        digest
+    }
+
+    /// The causes of the broken maps among these, as far as so many may still be explained.
+    fn explain(&self, groups: &[Group], most: &mut usize) -> Vec<Vec<Cause>> {
+        let later = groups.iter().flat_map(|g| &g.later);
+        let broken: Vec<Which> = later
+            .filter(|(_, _, later)| matches!(later, Later::Broken))
+            .map(|(_, which, _)| *which)
             .take(*most)
             .collect();
         *most = most.saturating_sub(broken.len());
@@ -382,10 +412,17 @@ impl<'a> Inspection<'_, '_, 'a> {
     }
 }
 
-/// What became of a map while others were worked on.
-enum Rendered {
+/// What became of some maps that follow each other.
+#[derive(Default)]
+struct Group {
     /// Bytes to be written.
-    Done(Vec<u8>),
+    bytes: Vec<u8>,
+    /// Maps that are worked on when those bytes are written: how many of them come before, and why.
+    later: Vec<(usize, Which, Later)>,
+}
+
+/// Why a map is worked on later.
+enum Later {
     /// It is broken: its causes are looked for in order, and only those of the first ones.
     Broken,
     /// It is to be worked on alone.

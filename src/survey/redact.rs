@@ -88,19 +88,36 @@ impl Redactor<'_, '_, '_> {
         indirect: bool,
         canon: &mut Vec<u8>,
     ) -> Result<ValueDigest, Fault> {
-        canon.clear();
-        let addresses = if indirect {
-            let mem = self.values.program.mem;
-            let at = Addr(mem.abi.uptr(stored, 0).unwrap_or(0));
-            let bytes = mem.bytes(at, self.values.program.graph.get(ty).size)?;
-            self.values.canon(ty, &bytes, canon)?
-        } else {
-            self.values.canon(ty, stored, canon)?
-        };
+        let addresses = self.canon_of(ty, stored, indirect, canon)?;
         Ok(ValueDigest {
-            bytes: *blake3::keyed_hash(&self.key, canon).as_bytes(),
+            bytes: self.digest_of_canon(canon),
             addresses,
         })
+    }
+
+    /// The canonical form of a key or elem as a slot stores it; whether it is made of addresses.
+    /// # Errors
+    /// `Fault` when something it refers to cannot be had.
+    pub(crate) fn canon_of(
+        &self,
+        ty: TypeId,
+        stored: &[u8],
+        indirect: bool,
+        canon: &mut Vec<u8>,
+    ) -> Result<bool, Fault> {
+        canon.clear();
+        if !indirect {
+            return self.values.canon(ty, stored, canon);
+        }
+        let mem = self.values.program.mem;
+        let at = Addr(mem.abi.uptr(stored, 0).unwrap_or(0));
+        let bytes = mem.bytes(at, self.values.program.graph.get(ty).size)?;
+        self.values.canon(ty, &bytes, canon)
+    }
+
+    /// The whole digest of a canonical form.
+    pub(crate) fn digest_of_canon(&self, canon: &[u8]) -> [u8; 32] {
+        *blake3::keyed_hash(&self.key, canon).as_bytes()
     }
 }
 
@@ -127,12 +144,11 @@ impl Redactor<'_, '_, '_> {
         self.values.program.type_named("interface {}")
     }
 
-    /// The whole digest of the `any` at an address, as a `sync.Map` holds them; `None` when something of it cannot
-    /// be had.
-    pub fn digest_of_any(&self, at: Addr, canon: &mut Vec<u8>) -> Option<ValueDigest> {
+    /// The `any` at an address, as a `sync.Map` holds them: its type and its two words; `None` when it cannot be had.
+    pub(crate) fn any_at(&self, at: Addr) -> Option<(TypeId, Vec<u8>)> {
         let mem = self.values.program.mem;
         let stored = mem.bytes(at, mem.abi.word().saturating_mul(2)).ok()?;
-        self.digest_of(self.any()?, &stored, false, canon).ok()
+        Some((self.any()?, stored.to_vec()))
     }
 }
 

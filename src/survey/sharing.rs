@@ -47,11 +47,17 @@ impl<'h, 'v, 'a> Seen<'h, 'v, 'a> {
 
     /// The map of this number refers to storage at `addr`.
     pub(crate) fn add(&self, map: u32, addr: Addr) {
+        if !self.add_object(addr)
+            && let Ok(mut rest) = self.rest.lock()
+        {
+            rest.elsewhere.push((addr, map));
+        }
+    }
+
+    /// The same, if it lies on the heap; whether it does. What does not lie there is forgotten.
+    pub(crate) fn add_object(&self, addr: Addr) -> bool {
         let Some((i, slot, span)) = self.slot(addr) else {
-            if let Ok(mut rest) = self.rest.lock() {
-                rest.elsewhere.push((addr, map));
-            }
-            return;
+            return false;
         };
         let bits = self
             .slots
@@ -59,7 +65,7 @@ impl<'h, 'v, 'a> Seen<'h, 'v, 'a> {
             .map(|s| s.get_or_init(|| (0..=span.elems / 64).map(|_| AtomicU64::new(0)).collect()));
         let word = usize::try_from(slot / 64).ok();
         let Some(word) = bits.zip(word).and_then(|(bits, at)| bits.get(at)) else {
-            return;
+            return false;
         };
         let bit = 1u64 << (slot % 64);
         if word.fetch_or(bit, Ordering::Relaxed) & bit != 0
@@ -67,6 +73,7 @@ impl<'h, 'v, 'a> Seen<'h, 'v, 'a> {
         {
             rest.twice.insert((i, slot));
         }
+        true
     }
 
     /// The slot of `addr`: position of its span, number, and the span. `None` where the books keep no objects.

@@ -62,7 +62,7 @@ type Fields = Vec<(&'static str, String)>;
 /// The header's fields by Go's names.
 pub fn header(header: &Header) -> Vec<(&'static str, String)> {
     match header {
-        Header::Classic(hmap, extra) => classic_header(hmap, extra.as_ref()),
+        Header::Classic(hmap, extra) => classic_header(hmap, extra.as_deref()),
         Header::Swiss(map) => swiss_header(map),
         Header::None => Vec::new(),
     }

@@ -183,7 +183,7 @@ fn bits_of_iterators_are_a_change_with_its_field() {
         .map(|f| format!("{}: {} → {}", f.name, f.old, f.new))
         .collect();
     assert_eq!(said, ["flags: 0x0 → 0x1", "oldbuckets: nil → 0x4000"]);
-    let extra = |m: &mut SideMap, e| m.header = Header::Classic(*hmap(m), Some(e));
+    let extra = |m: &mut SideMap, e| m.header = Header::Classic(*hmap(m), Some(Box::new(e)));
     let (mut a, mut b) = (one(), one());
     extra(&mut a, ExtraFields::default());
     let e = ExtraFields {
@@ -254,11 +254,12 @@ fn another_seed_is_explained_by_a_clear_alone() {
 fn another_kind_of_map_is_told_by_what_both_have() {
     let s = swiss(1, "map[string]int", "main.a");
     assert_eq!(names(&one(), &s, THERE), ["kind"]);
-    let unreadable = SideMap {
-        kind: "unreadable",
-        header: Header::None,
-        len: None,
-        ..one()
+    let unreadable = {
+        let mut m = one();
+        m.kind = "unreadable";
+        m.header = Header::None;
+        m.len = None;
+        m
     };
     assert_eq!(names(&one(), &unreadable, HERE), ["kind", "len"]);
 }

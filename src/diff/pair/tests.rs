@@ -174,10 +174,11 @@ fn of_several_at_one_owner_none_is_replaced() {
 
 #[test]
 fn sync_maps_have_no_seed() {
-    let sync = |addr, owner: &str| SideMap {
-        kind: "syncmap",
-        header: Header::None,
-        ..map(addr, "sync.Map", owner)
+    let sync = |addr, owner: &str| {
+        let mut m = map(addr, "sync.Map", owner);
+        m.kind = "syncmap";
+        m.header = Header::None;
+        m
     };
     let p = here(
         vec![sync(1, "main.a"), sync(2, ""), sync(3, "main.c")],

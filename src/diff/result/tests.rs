@@ -12,19 +12,17 @@ use crate::diff::samples::side;
 const TY: &str = "map[string]int";
 
 fn sized(addr: u64, owner: &str, bytes: u64, len: i64) -> SideMap {
-    SideMap {
-        bytes,
-        len: Some(len),
-        ..map(addr, TY, owner)
-    }
+    let mut m = map(addr, TY, owner);
+    m.bytes = bytes;
+    m.len = Some(len);
+    m
 }
 
 fn broken(m: SideMap) -> SideMap {
-    SideMap {
-        verdict: Some(Verdict::Broken),
-        broken_rules: vec!["MAP-COUNT"],
-        ..m
-    }
+    let mut m = m;
+    m.verdict = Some(Verdict::Broken);
+    m.broken_rules = vec!["MAP-COUNT"];
+    m
 }
 
 fn all(old: &Side, new: &Side) -> Exit {
@@ -99,10 +97,11 @@ fn rows_stand_in_the_order_of_what_matters() {
 
 #[test]
 fn rows_whose_bytes_are_not_known_stand_before_those_that_lost() {
-    let sync = |addr, len| SideMap {
-        kind: "syncmap",
-        header: crate::survey::detail::Header::None,
-        ..sized(addr, "main.sync", 0, len)
+    let sync = |addr, len| {
+        let mut m = sized(addr, "main.sync", 0, len);
+        m.kind = "syncmap";
+        m.header = crate::survey::detail::Header::None;
+        m
     };
     let (mut old, mut new) = fates();
     old.maps.extend([sync(10, 5), sync(11, 5), sync(12, 900)]);

@@ -195,11 +195,12 @@ fn one_of_a_thing_is_no_plural() {
 
 #[test]
 fn bytes_that_are_not_known_are_a_question() {
-    let sync = |len| crate::diff::side::SideMap {
-        kind: "syncmap",
-        len: Some(len),
-        bytes: 0,
-        ..samples::map(1, "sync.Map", "main.s")
+    let sync = |len| {
+        let mut m = samples::map(1, "sync.Map", "main.s");
+        m.kind = "syncmap";
+        m.len = Some(len);
+        m.bytes = 0;
+        m
     };
     let (old, new) = (samples::side(vec![sync(1)]), samples::side(vec![sync(2)]));
     let said = text(&diff(&old, &new, &Options::default()), Style::default());

@@ -49,7 +49,7 @@ pub struct ImageLine<'a> {
     /// How keys and elems lie in a bucket or group.
     pub layout: LayoutOut,
     /// The header's fields.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", borrow)]
     pub header: Option<HeaderOut<'a>>,
     /// Classic: the array `buckets`.
     #[serde(skip_serializing_if = "Option::is_none")]

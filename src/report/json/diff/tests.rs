@@ -43,11 +43,12 @@ fn two_processes_have_groups_that_are_not_taken_apart() {
 
 #[test]
 fn bytes_of_a_sync_map_are_null() {
-    let sync = |len| crate::diff::side::SideMap {
-        kind: "syncmap",
-        len: Some(len),
-        bytes: 0,
-        ..samples::map(1, "sync.Map", "main.s")
+    let sync = |len| {
+        let mut m = samples::map(1, "sync.Map", "main.s");
+        m.kind = "syncmap";
+        m.len = Some(len);
+        m.bytes = 0;
+        m
     };
     let (old, new) = (samples::side(vec![sync(1)]), samples::side(vec![sync(2)]));
     let line = json(|out| write_diff_lines(out, &diff(&old, &new, &Options::default())));
