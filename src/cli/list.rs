@@ -44,6 +44,7 @@ Exit codes:
 Examples:
   badmap list core.4711 --sort bytes --top 10
   badmap list core.4711 --type 'map[string]' --min-len 1000
+  badmap list core.4711 --no-check --group-by type  what takes the memory, soonest
   badmap list core.4711 --group-by owner --sort waste
   badmap list core.4711 --reachable garbage       what the next collection frees
   badmap list core.4711 --goroutine 18            what goroutine 18 holds
@@ -88,6 +89,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", help_heading = "Selection")]
     top: Option<usize>,
 
+    /// Do not judge the maps: no verdicts, in a fraction of the time
+    #[arg(long, conflicts_with = "goroutine", help_heading = "Selection")]
+    no_check: bool,
+
     /// Form of the result
     #[arg(long, value_enum, default_value_t = ListFormat::Text, value_name = "FORMAT", help_heading = "Output")]
     format: ListFormat,
@@ -119,7 +124,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
                     let survey = run::survey_goroutine(&request, id, &bar)?;
                     write(args, &survey, &survey.maps)
                 }
-                None => run::list(&request, &bar, |survey, rows| write(args, survey, rows))?,
+                None => run::list(&request, !args.no_check, &bar, |survey, rows| {
+                    write(args, survey, rows)
+                })?,
             }
         }
         Source::Snapshot(path) if args.goroutine.is_some() => Err(lacks(

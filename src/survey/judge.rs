@@ -58,6 +58,8 @@ pub(crate) enum Keep<'k> {
     Odd(&'k (dyn Fn(Addr) -> bool + Sync)),
     /// Those of which there is more to say than numbers; the others are kept brief.
     Brief,
+    /// The same, but no map is judged: they are only read.
+    Unjudged,
 }
 
 /// What was found out about the maps of a process.
@@ -93,7 +95,7 @@ pub(crate) fn judge_all(
     };
     with_paths(s, req, found, |paths, _| {
         let mut out = Judged::default();
-        if matches!(keep, Keep::Brief) {
+        if !matches!(keep, Keep::Odd(_)) {
             out.briefs.reserve_exact(found.maps.len());
         }
         for all in ranges(0..found.maps.len(), TOGETHER) {
@@ -140,10 +142,14 @@ impl Work<'_, '_, '_> {
         let maps = some.len() as u64;
         for (number, map) in numbered(self.found, some) {
             let map = &map;
-            let Some((image, verdict)) = read_and_judge(self.s, self.hands, map, &[]) else {
+            let looked = match self.keep {
+                Keep::Unjudged => read_only(self.s, map).map(|image| (image, None)),
+                _ => read_and_judge(self.s, self.hands, map, &[]),
+            };
+            let Some((image, verdict)) = looked else {
                 continue;
             };
-            if !map.dead {
+            if !map.dead && verdict.is_some() {
                 image.for_each_storage(|_, addr| self.seen.add(number, addr));
             }
             if self.is_plain(map, &image, verdict.as_ref()) {
@@ -153,7 +159,7 @@ impl Work<'_, '_, '_> {
                         add_plain(&mut out.rest, map, &measures);
                         continue;
                     }
-                    Keep::Brief => {
+                    Keep::Brief | Keep::Unjudged => {
                         if let Some(brief) = Brief::pack(number, &measures) {
                             add_plain(&mut out.rest, map, &measures);
                             out.briefs.push(brief);
@@ -173,7 +179,7 @@ impl Work<'_, '_, '_> {
     fn is_plain(&self, map: &FoundMap, image: &MapImage<'_>, verdict: Option<&MapVerdict>) -> bool {
         let asked = match self.keep {
             Keep::Odd(asked) => asked(map.addr),
-            Keep::Brief => false,
+            Keep::Brief | Keep::Unjudged => false,
         };
         !asked && !self.found.alternatives.contains_key(&map.addr) && is_plain(image, verdict)
     }
@@ -400,6 +406,11 @@ pub(crate) fn map_row<'a>(
 ) -> Option<(MapRow, MapImage<'a>)> {
     let (image, verdict) = read_and_judge(s, hands, map, shared)?;
     Some((row_of(s, found, map, &image, verdict, paths), image))
+}
+
+/// Reads one map for what its header and storage say of its size.
+fn read_only<'a>(s: &Session<'_, 'a>, map: &FoundMap) -> Option<MapImage<'a>> {
+    Some(s.reader.read(map.addr, s.reader.slots(map.ty)?))
 }
 
 /// The verdict is `None` for what the collector has given up: it may be freed in part, and nothing can be held

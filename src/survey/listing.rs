@@ -86,6 +86,8 @@ pub(crate) struct BriefRows<'b, 'v, 'a> {
     pub(crate) found: &'b Found,
     pub(crate) paths: &'b Paths<'b, 'b>,
     pub(crate) judged: Judged,
+    /// Whether the maps were judged, or only read.
+    pub(crate) with_verdicts: bool,
 }
 
 impl Rows for BriefRows<'_, '_, '_> {
@@ -128,6 +130,7 @@ impl Rows for BriefRows<'_, '_, '_> {
                 },
             };
             fill_row(row, &map, brief);
+            row.verdict = brief.verdict().filter(|_| self.with_verdicts);
             if owner {
                 self.paths.write_owner(map.node, &mut above, &mut row.owner);
             }

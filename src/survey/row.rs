@@ -95,7 +95,7 @@ pub(crate) fn empty_row(reader: &MapReader<'_, '_>, ty: TypeId) -> Option<MapRow
     })
 }
 
-/// Makes it the row of one map, but for the owner.
+/// Makes it the row of one map, but for owner and verdict.
 pub(crate) fn fill_row(row: &mut MapRow, map: &FoundMap, brief: &Brief) {
     let m = brief.measures();
     row.addr = map.addr;
@@ -106,7 +106,6 @@ pub(crate) fn fill_row(row: &mut MapRow, map: &FoundMap, brief: &Brief) {
     (row.len, row.capacity, row.bytes, row.waste) = (m.len, m.capacity, m.bytes, m.waste);
     row.flags.clear();
     row.flags.extend(m.flags.iter());
-    row.verdict = brief.verdict();
 }
 
 fn kind_of(image: &MapImage<'_>) -> &'static str {

@@ -3,6 +3,7 @@
 
 use crate::base::addr::Addr;
 use crate::base::progress::Progress;
+use crate::crash::parties::Around;
 use crate::crash::parties::look_around;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
@@ -107,27 +108,35 @@ pub fn survey(req: &Request, progress: &dyn Progress) -> Result<Survey, SurveyEr
     })
 }
 
-/// Finds and checks every map, and lends them to `work`, to be listed. The survey beside them has the rows of none.
+/// Finds every map, checks them if that is wanted, and lends them to `work`, to be listed. The survey beside them has
+/// the rows of none.
 /// # Errors
 /// Whatever keeps badmap from reading the process, and `Stripped`.
 pub fn list<R>(
     req: &Request,
+    check: bool,
     progress: &dyn Progress,
     work: impl FnOnce(&Survey, &dyn Rows) -> R,
 ) -> Result<R, SurveyError> {
     with_session(req, progress, |s| {
         s.require_types()?;
         let found = find_maps(&s.grounds(), progress);
-        prove_hashes(s, &found, progress);
-        let looked = look(s, req, Some(&found), progress);
-        let judged = judge_all(s, req, &found, &looked.around, Keep::Brief, progress);
-        let survey = survey_of(s, &found, looked.crash, Judged::default());
+        let (keep, around) = match check {
+            true => {
+                prove_hashes(s, &found, progress);
+                (Keep::Brief, look_around(&s.grounds(), None, None, progress))
+            }
+            false => (Keep::Unjudged, Around::default()),
+        };
+        let judged = judge_all(s, req, &found, &around, keep, progress);
+        let survey = survey_of(s, &found, CrashInfo::default(), Judged::default());
         Ok(with_paths(s, req, &found, |paths, _| {
             let rows = BriefRows {
                 reader: &s.reader,
                 found: &found,
                 paths,
                 judged,
+                with_verdicts: check,
             };
             work(&survey, &rows)
         }))
