@@ -2,6 +2,7 @@
 //! In: addresses. Out: whether it was the first time.
 
 use crate::base::addr::Addr;
+use crate::find::blocks::Blocks;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -10,10 +11,12 @@ use std::collections::HashSet;
 const CHUNK_SHIFT: u32 = 16;
 /// Words of bits in a chunk, where a word of memory has 8 bytes; where it has 4, a chunk stands for half as much.
 const CHUNK_WORDS: usize = 1 << (CHUNK_SHIFT - 3 - 6);
-/// Chunks of a region, of which a table is kept.
-const REGION: usize = 1 << 10;
+/// log2 of the chunks of a region, of which a table is kept.
+const REGION_SHIFT: u32 = 10;
+const REGION: usize = 1 << REGION_SHIFT;
 /// Regions that are found without hashing, by the low bits of their number.
-const RECENT: usize = 1 << 6;
+const RECENT_SHIFT: u32 = 6;
+const RECENT: usize = 1 << RECENT_SHIFT;
 /// In a region: no chunk yet.
 const NONE: u32 = u32::MAX;
 
@@ -25,8 +28,8 @@ pub(crate) struct Visited {
     regions: HashMap<u64, usize>,
     /// The region last met with these low bits, and its position.
     recent: [(u64, usize); RECENT],
-    tables: Vec<Box<[u32; REGION]>>,
-    chunks: Vec<Box<[u64; CHUNK_WORDS]>>,
+    tables: Vec<[u32; REGION]>,
+    chunks: Blocks<[u64; CHUNK_WORDS]>,
     /// The halves of words that no sound pointer leads to, by multiples of 4 bytes.
     odd: HashSet<u64>,
 }
@@ -39,7 +42,7 @@ impl Visited {
             regions: HashMap::new(),
             recent: [(u64::MAX, 0); RECENT],
             tables: Vec::new(),
-            chunks: Vec::new(),
+            chunks: Blocks::default(),
             odd: HashSet::new(),
         }
     }
@@ -52,7 +55,7 @@ impl Visited {
         }
         let word = addr.0 >> self.shift;
         let chunk = word >> (CHUNK_SHIFT - 3);
-        let bit = word & ((1 << (CHUNK_SHIFT - 3)) - 1);
+        let bit = word & low_bits(CHUNK_SHIFT - 3);
         let place = self.chunk(chunk).and_then(|words| {
             let i = usize::try_from(bit >> 6).ok()?;
             words.get_mut(i)
@@ -65,29 +68,33 @@ impl Visited {
     }
 
     fn chunk(&mut self, chunk: u64) -> Option<&mut [u64; CHUNK_WORDS]> {
-        let region = chunk / REGION as u64;
-        let recent = usize::try_from(region % RECENT as u64).ok()?;
+        let region = chunk >> REGION_SHIFT;
+        let recent = usize::try_from(region & low_bits(RECENT_SHIFT)).ok()?;
         let at = match self.recent.get(recent) {
             Some((number, at)) if *number == region => *at,
             _ => {
                 let next = self.tables.len();
                 let at = *self.regions.entry(region).or_insert(next);
                 if at == next {
-                    self.tables.push(Box::new([NONE; REGION]));
+                    self.tables.push([NONE; REGION]);
                 }
                 *self.recent.get_mut(recent)? = (region, at);
                 at
             }
         };
-        let in_region = usize::try_from(chunk % REGION as u64).ok()?;
+        let in_region = usize::try_from(chunk & low_bits(REGION_SHIFT)).ok()?;
         let number = self.tables.get_mut(at)?.get_mut(in_region)?;
         if *number == NONE {
             *number = u32::try_from(self.chunks.len()).ok()?;
-            self.chunks.push(Box::new([0; CHUNK_WORDS]));
+            self.chunks.push([0; CHUNK_WORDS]);
         }
         let i = usize::try_from(*number).ok()?;
-        self.chunks.get_mut(i).map(Box::as_mut)
+        self.chunks.get_mut(i)
     }
+}
+
+fn low_bits(n: u32) -> u64 {
+    (1u64 << n).wrapping_sub(1)
 }
 
 /// Ranges of addresses that were looked at as arrays of one element type.
