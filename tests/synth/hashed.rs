@@ -59,7 +59,8 @@ pub fn hashed(mut image: Image) -> Image {
             wrong: Vec::new(),
             hasher: HasherFact::Fits("runtime.memhash64".into()),
             reflexive: classic.then_some(true),
-        },
+        }
+        .into(),
         ..KeyFacts::default()
     };
     image
