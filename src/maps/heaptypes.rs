@@ -43,9 +43,6 @@ pub(crate) fn heap_types(
         let Some(span) = spans.list().get(obj.span) else {
             return;
         };
-        if spans.state(&obj) != Some(SlotState::Allocated) {
-            return;
-        }
         let has_pointers = !span.noscan;
         let class = wanted
             .size
@@ -69,7 +66,10 @@ pub(crate) fn heap_types(
             }
             Books::Type(recorded.name.clone())
         };
-        out.push(HeapType { place, addr, books });
+        // Bits are looked at last: nearly always there is nothing to say.
+        if spans.state(&obj) == Some(SlotState::Allocated) {
+            out.push(HeapType { place, addr, books });
+        }
     });
     out
 }

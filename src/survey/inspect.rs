@@ -140,9 +140,9 @@ fn first_look(s: &Session<'_, '_>, found: &Found, progress: &dyn Progress) -> Sh
         .filter(|(_, m)| !m.dead)
         .for_each(|(number, m)| {
             let named = named_storage(s, &m).map(|all| all.into_iter().filter(|a| !a.is_nil()));
-            // What is not on the heap may be no storage at all.
-            let on_heap = named.is_some_and(|mut all| all.all(|addr| seen.add_object(addr)));
-            if !on_heap {
+            // What lies far from the heap may be no storage at all.
+            let near = named.is_some_and(|mut all| all.all(|addr| seen.add_near(addr)));
+            if !near {
                 for_each_storage(s, &m, |addr| seen.add(number, addr));
             }
         });

@@ -130,7 +130,7 @@ struct Work<'w, 's, 'a> {
     found: &'w Found,
     hands: &'w AllHands,
     keep: Keep<'w>,
-    seen: Seen<'s, 's, 'a>,
+    seen: Seen,
     done: AtomicU64,
     progress: &'w dyn Progress,
 }
