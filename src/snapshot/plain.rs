@@ -152,16 +152,16 @@ struct Eye<'l>(&'l [u8]);
 impl<'l> Eye<'l> {
     #[inline(always)] // the names are constants
     fn takes(&mut self, text: &str) -> bool {
-        match self.0.strip_prefix(text.as_bytes()) {
-            Some(rest) => {
+        match self.0.split_at_checked(text.len()) {
+            Some((start, rest)) if start == text.as_bytes() => {
                 self.0 = rest;
                 true
             }
-            None => false,
+            _ => false,
         }
     }
 
-    #[inline(always)] // the names are constants
+    #[inline(always)]
     fn expect(&mut self, text: &str) -> Option<()> {
         self.takes(text).then_some(())
     }

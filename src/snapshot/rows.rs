@@ -250,7 +250,12 @@ pub fn map_row(line: MapLine<'_>) -> (MapRow, MapDetail) {
 
 /// The same of a plain map's line.
 pub(crate) fn plain_row(line: &PlainMap<'_>) -> MapRow {
-    let words = |words: Words<'_>| words.iter().map(known).collect();
+    // A million lists of one word each: none has room for more than it holds.
+    let words = |words: Words<'_>| {
+        let mut all = Vec::with_capacity(words.iter().count());
+        all.extend(words.iter().map(known));
+        all
+    };
     MapRow {
         addr: line.addr,
         kind: known(line.kind),

@@ -1,5 +1,6 @@
 //! Every map of a process, one after the other: read, judged, lent to somebody, let go.
-//! In: a request. Out: rows with their images, in order of address; memory stays flat however many there are.
+//! In: a request. Out: rows with their images, in order of address; memory stays flat however many there are. Over 400 lines: one file for the one
+//! walk over all maps.
 
 use crate::base::addr::Addr;
 use crate::base::limits::MAX_EXPLAINED;
