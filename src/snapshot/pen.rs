@@ -289,12 +289,12 @@ impl Pen {
         let parts = parts as u64;
         self.number(r#","load":"#, parts / 10_000);
         self.raw(".");
-        let (mut rest, mut unit) = (parts % 10_000, 1_000);
+        let mut rest = parts % 10_000;
         loop {
-            self.decimal(rest / unit);
-            rest %= unit;
-            unit /= 10;
-            if rest == 0 || unit == 0 {
+            let digit = rest.saturating_mul(10);
+            self.decimal(digit / 10_000);
+            rest = digit % 10_000;
+            if rest == 0 {
                 return Some(());
             }
         }

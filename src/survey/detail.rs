@@ -1,6 +1,6 @@
 //! What of a map is worth keeping beyond its row: the header as it was, how its slots are used.
-//! In: an image. Out: plain data; no byte of a key or elem is in it. Over 400 lines: one
-//! file for all that is kept.
+//! In: an image. Out: plain data; no byte of a key or elem is in it. Over 400 lines: one file for all
+//! that is kept.
 
 use crate::base::addr::Addr;
 use crate::check::trust::header_is_misplaced;

@@ -1,6 +1,6 @@
 //! Every map of a process, one after the other: read, judged, lent to somebody, let go.
-//! In: a request. Out: rows with their images, in order of address; memory stays flat however many there are. Over 400 lines: one file for the one
-//! walk over all maps.
+//! In: a request. Out: rows with their images, in order of address; memory stays flat however many there are.
+//! Over 400 lines: one file for the one walk over all maps.
 
 use crate::base::addr::Addr;
 use crate::base::limits::MAX_EXPLAINED;
@@ -320,9 +320,11 @@ impl<'a> Inspection<'_, '_, 'a> {
                 let Some(map) = self.found.sync_maps.get(i) else {
                     return Ok(());
                 };
-                let mut detail = MapDetail::default();
-                detail.digest =
-                    self.digest(|d| ContentDigest::of_sync(&map.image, self.redactor, d));
+                let digest = self.digest(|d| ContentDigest::of_sync(&map.image, self.redactor, d));
+                let detail = MapDetail {
+                    digest,
+                    ..MapDetail::default()
+                };
                 work(Inspected {
                     row: row::sync_row(map, self.paths.owner(map.node)),
                     detail,
