@@ -37,32 +37,37 @@ struct Arena {
     /// By page: `NO_SPAN`, `ODD`, or `FIRST` and the position of its span.
     pages: Vec<u32>,
     spans: Vec<SpanHome>,
+    /// The bits of all spans, one behind the other: whether a slot is allocated that is not below the span's
+    /// `free_index`, by one of its two bitmaps.
+    bits: Vec<u8>,
 }
 
-/// What of an mspan tells where an address in it lies.
-#[derive(Debug)]
+/// What of an mspan tells where an address in it lies. There are hundreds of thousands, looked at in no order, so it is
+/// small: a span with larger numbers counts as odd.
+#[derive(Clone, Copy, Debug)]
 struct SpanHome {
     start: Addr,
-    bytes: u64,
-    limit: Addr,
+    bytes: u32,
+    /// Of these, those that hold slots: from `start` to `mspan.limit`.
+    used: u32,
+    elem_size: u32,
+    free_index: u32,
+    /// Slots that have a bit.
+    elems: u32,
+    /// Where its bits begin in the arena's.
+    bits: u32,
+    header: u8,
     kind: SpanKind,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum SpanKind {
     /// Freed since, though the page table still names it.
     Free,
     /// Managed by hand.
     Manual,
     /// With objects.
-    Objects {
-        elem_size: u64,
-        header: u32,
-        free_index: u32,
-        elems: u32,
-        /// One for each slot that one of the two bitmaps says is allocated; empty where all are below `free_index`.
-        bits: Box<[u8]>,
-    },
+    Objects,
 }
 
 impl Homes {
@@ -118,7 +123,7 @@ impl Homes {
             ODD => None,
             n => {
                 let i = usize::try_from(n.checked_sub(FIRST)?).ok()?;
-                arena.spans.get(i)?.home(addr)
+                arena.spans.get(i)?.home(&arena.bits, addr)
             }
         }
     }
@@ -145,12 +150,13 @@ impl Arena {
         let mut out = Arena {
             pages: Vec::with_capacity(usize::try_from(pages).ok()?),
             spans: Vec::new(),
+            bits: Vec::new(),
         };
         let mut last = (Addr::NIL, NO_SPAN);
         for entry in table.chunks_exact(usize::from(mem.abi.ptr_size)) {
             let span = Addr(mem.abi.uptr(entry, 0)?);
             if span != last.0 {
-                let number = match SpanHome::decode(mem, books, span) {
+                let number = match SpanHome::decode(mem, books, span, &mut out.bits) {
                     _ if span.is_nil() => NO_SPAN,
                     Some(home) => {
                         let n = u32::try_from(out.spans.len()).ok()?.checked_add(FIRST)?;
@@ -164,87 +170,147 @@ impl Arena {
             out.pages.push(last.1);
         }
         out.spans.shrink_to_fit();
+        out.bits.shrink_to_fit();
         Some(out)
     }
 }
 
 impl SpanHome {
-    /// `None` when anything about the span is odd.
-    fn decode(mem: &Memory<'_>, books: &Books, span: Addr) -> Option<SpanHome> {
+    /// `None` when anything about the span is odd. Its bits are added to `bits`.
+    fn decode(mem: &Memory<'_>, books: &Books, span: Addr, bits: &mut Vec<u8>) -> Option<SpanHome> {
         let f = &books.span;
         let bytes = mem.slice(span, books.span_size).ok()?;
         let read = |field: FieldAt| {
             let off = usize::try_from(field.off).ok()?;
             mem.abi.uint(bytes, off, field.size)
         };
-        let byte = |field: FieldAt| {
-            let off = usize::try_from(field.off).ok()?;
-            mem.abi.u8(bytes, off)
+        let small = |field: FieldAt| u32::try_from(read(field)?).ok();
+        let start = Addr(read(f.start)?);
+        let mut out = SpanHome {
+            start,
+            bytes: u32::try_from(read(f.npages)?.checked_mul(PAGE)?).ok()?,
+            used: 0,
+            elem_size: 0,
+            free_index: 0,
+            elems: 0,
+            bits: 0,
+            header: 0,
+            kind: SpanKind::Free,
         };
-        let state = byte(f.state)?;
-        let kind = match state {
-            STATE_MANUAL => SpanKind::Manual,
-            STATE_IN_USE => {
-                let elem_size = read(f.elemsize).filter(|s| *s > 0)?;
-                let elems = read(f.nelems)?;
-                let free_index = read(f.freeindex)?;
-                let bits = |field: FieldAt| {
-                    let at = Addr(read(field)?);
-                    if at.is_nil() || free_index >= elems {
-                        return Some([].as_slice());
-                    }
-                    mem.slice(at, elems.div_ceil(8)).ok()
-                };
-                let (alloc, marks) = (bits(f.alloc_bits)?, bits(f.mark_bits)?);
-                let n = alloc.len().max(marks.len());
-                let either =
-                    |i| alloc.get(i).copied().unwrap_or(0) | marks.get(i).copied().unwrap_or(0);
-                SpanKind::Objects {
-                    elem_size,
-                    header: u32::try_from(books.header_of(byte(f.spanclass)?, elem_size)).ok()?,
-                    free_index: u32::try_from(free_index).ok()?,
-                    elems: u32::try_from(elems).ok()?,
-                    bits: (0..n).map(either).collect(),
-                }
+        let state = mem.abi.u8(bytes, usize::try_from(f.state.off).ok()?)?;
+        if state == STATE_MANUAL {
+            out.kind = SpanKind::Manual;
+        }
+        if state != STATE_IN_USE {
+            return Some(out);
+        }
+        let class = mem.abi.u8(bytes, usize::try_from(f.spanclass.off).ok()?)?;
+        out.kind = SpanKind::Objects;
+        out.used = u32::try_from(read(f.limit)?.checked_sub(start.0)?).ok()?;
+        out.elem_size = small(f.elemsize).filter(|s| *s > 0)?;
+        out.header = u8::try_from(books.header_of(class, u64::from(out.elem_size))).ok()?;
+        (out.free_index, out.elems) = (small(f.freeindex)?, small(f.nelems)?);
+        if out.free_index >= out.elems {
+            out.elems = 0; // no bit is asked for
+            return Some(out);
+        }
+        let map = |field: FieldAt| {
+            let at = Addr(read(field)?);
+            if at.is_nil() {
+                return Some([].as_slice()); // before the first collection
             }
-            _ => SpanKind::Free,
+            mem.slice(at, u64::from(out.elems).div_ceil(8)).ok()
         };
-        Some(SpanHome {
-            start: Addr(read(f.start)?),
-            bytes: read(f.npages)?.checked_mul(PAGE)?,
-            limit: Addr(read(f.limit)?),
-            kind,
-        })
+        let (alloc, marks) = (map(f.alloc_bits)?, map(f.mark_bits)?);
+        out.bits = u32::try_from(bits.len()).ok()?;
+        let byte = |map: &[u8], i: usize| map.get(i).copied().unwrap_or(0);
+        let n = usize::try_from(out.elems.div_ceil(8)).ok()?;
+        bits.extend((0..n).map(|i| byte(alloc, i) | byte(marks, i)));
+        Some(out)
     }
 
-    /// The same as `Heap::home_in_span` says.
+    /// The same as `Heap::home_in_span` says. `bits`: those of the arena.
     #[inline]
-    fn home(&self, addr: Addr) -> Option<Home> {
-        let Some(from_start) = addr.offset_from(self.start).filter(|o| *o < self.bytes) else {
+    fn home(&self, bits: &[u8], addr: Addr) -> Option<Home> {
+        let from_start = addr.offset_from(self.start);
+        let from_start = from_start.and_then(|o| u32::try_from(o).ok());
+        let Some(from_start) = from_start.filter(|o| *o < self.bytes) else {
             return Some(Home::FreeSpan);
         };
-        match &self.kind {
-            SpanKind::Free => Some(Home::FreeSpan),
-            SpanKind::Manual => Some(Home::Stack),
-            SpanKind::Objects { .. } if addr >= self.limit => Some(Home::FreeSpan),
-            SpanKind::Objects {
-                elem_size,
-                header,
-                free_index,
-                elems,
-                bits,
-            } => {
-                let idx = from_start.checked_div(*elem_size)?;
-                let header = u64::from(*header);
-                let byte = usize::try_from(idx / 8).ok().and_then(|i| bits.get(i));
-                let has_bit = byte.is_some_and(|b| b & (1 << (idx % 8)) != 0);
-                let slot = self.start.element(idx, *elem_size)?;
-                Some(Home::Object {
-                    start: slot.checked_add(header)?,
-                    size: elem_size.checked_sub(header)?,
-                    allocated: idx < u64::from(*free_index) || (idx < u64::from(*elems) && has_bit),
-                })
-            }
+        match self.kind {
+            SpanKind::Free => return Some(Home::FreeSpan),
+            SpanKind::Manual => return Some(Home::Stack),
+            SpanKind::Objects if from_start >= self.used => return Some(Home::FreeSpan),
+            SpanKind::Objects => {}
         }
+        let idx = from_start.checked_div(self.elem_size)?;
+        let has_bit = || {
+            let at = usize::try_from(self.bits).ok()?;
+            let byte = bits.get(at.checked_add(usize::try_from(idx / 8).ok()?)?)?;
+            Some(byte & (1 << (idx % 8)) != 0)
+        };
+        let slot = u64::from(idx).checked_mul(u64::from(self.elem_size))?;
+        let header = u64::from(self.header);
+        Some(Home::Object {
+            start: self.start.checked_add(slot)?.checked_add(header)?,
+            size: u64::from(self.elem_size).checked_sub(header)?,
+            allocated: idx < self.free_index || (idx < self.elems && has_bit().unwrap_or(false)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(free_index: u32, elems: u32) -> SpanHome {
+        SpanHome {
+            start: Addr(0xc0_0000_2000),
+            bytes: 8192,
+            used: 8160,
+            elem_size: 48,
+            free_index,
+            elems,
+            bits: 1,
+            header: 0,
+            kind: SpanKind::Objects,
+        }
+    }
+
+    fn allocated(span: &SpanHome, slot: u64) -> Option<bool> {
+        match span.home(
+            &[0xff, 0b0000_0010, 0b1],
+            Addr(0xc0_0000_2000 + slot * 48 + 5),
+        ) {
+            Some(Home::Object {
+                start,
+                size: 48,
+                allocated,
+            }) if start.0 == 0xc0_0000_2000 + slot * 48 => Some(allocated),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_slot_is_allocated_below_the_free_index_or_by_its_bit() {
+        let some = span(1, 170);
+        let told: Vec<Option<bool>> = [0, 1, 2, 8, 9].map(|i| allocated(&some, i)).to_vec();
+        let [yes, no] = [Some(true), Some(false)];
+        assert_eq!(told, [yes, yes, no, yes, no]);
+        assert_eq!(allocated(&span(170, 0), 169), yes);
+    }
+
+    #[test]
+    fn behind_the_last_slot_and_outside_of_the_pages_nothing_is() {
+        let all = span(170, 0);
+        let at = |off: u64| all.home(&[], Addr(0xc0_0000_2000 + off));
+        assert_eq!(at(8160), Some(Home::FreeSpan));
+        assert_eq!(at(8192), Some(Home::FreeSpan));
+        assert_eq!(all.home(&[], Addr(0xc0_0000_1fff)), Some(Home::FreeSpan));
+    }
+
+    #[test]
+    fn two_spans_fit_a_line_of_the_cache_and_a_half() {
+        assert_eq!(size_of::<SpanHome>(), 40);
     }
 }
