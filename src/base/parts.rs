@@ -5,6 +5,6 @@ use rayon::prelude::IntoParallelRefIterator;
 use rayon::prelude::ParallelIterator;
 
 /// What `each` makes of every part.
-pub fn of_parts<P: Sync, R: Send>(parts: &[P], each: impl Fn(&P) -> R + Sync) -> Vec<R> {
-    parts.par_iter().map(|part| each(part)).collect()
+pub fn of_parts<P: Sync, R: Send>(parts: &[P], each: impl Fn(&P) -> R + Send + Sync) -> Vec<R> {
+    parts.par_iter().map(each).collect()
 }

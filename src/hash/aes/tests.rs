@@ -24,9 +24,14 @@ fn eight_at_once_hash_like_one_after_the_other() {
         });
         assert_eq!(amd64::short8(&keys, narrow, seed), single);
         let texts: [Block; 8] = std::array::from_fn(|_| words(next(), next()));
-        let sizes: [usize; 8] =
-            std::array::from_fn(|_| usize::from(next().to_le_bytes()[0] & 15) + 1);
-        let parts: [&[u8]; 8] = std::array::from_fn(|i| &texts[i][..sizes[i]]);
+        let sizes: [usize; 8] = std::array::from_fn(|_| {
+            let [low, ..] = next().to_le_bytes();
+            usize::from(low & 15) + 1
+        });
+        let parts: [&[u8]; 8] = std::array::from_fn(|i| {
+            let size = sizes.get(i).copied().unwrap_or(1);
+            texts.get(i).and_then(|t| t.get(..size)).unwrap_or(&[1])
+        });
         let single = parts.map(|p| amd64::memhash(&keys, p, seed));
         assert_eq!(amd64::memhash8(&keys, parts, seed), Some(single));
     }

@@ -43,8 +43,8 @@ fn large() -> MapImage<'static> {
             .map(|chain| OverflowBucket {
                 chain,
                 position: 1,
-                addr: Addr(0x9000_0000 + chain),
-                bytes: Cow::Owned(bucket(chain + N)),
+                addr: Addr(0x9000_0000 | chain),
+                bytes: Cow::Owned(bucket(!chain)),
                 seat: Seat::Elsewhere(Home::Unknown),
             })
             .collect(),
