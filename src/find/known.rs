@@ -137,6 +137,7 @@ mod tests {
     /// One span with slots of 48 bytes behind a header of 8, and one with slots too small for a map.
     fn table() -> SpanTable {
         let span = |start: u64, elem_size, elems, header| Span {
+            mspan: Addr::NIL,
             pages: AddrRange::of_size(Addr(start), 8192).unwrap_or_default(),
             limit: Addr(start.saturating_add(8192)),
             elem_size,

@@ -8,6 +8,7 @@ use crate::base::progress::Progress;
 use crate::cause::explain::Cause;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
+use crate::find::path::Above;
 use crate::find::path::Paths;
 use crate::find::search::find_maps;
 use crate::maps::image::MapImage;
@@ -249,7 +250,7 @@ impl<'a> Inspection<'_, '_, 'a> {
                     Later::Broken => causes.next().unwrap_or_default(),
                     Later::Large => Vec::new(),
                 };
-                self.with_map(which, |mut map| {
+                self.with_map(which, &mut Above::default(), |mut map| {
                     map.row.causes = causes;
                     let mut buffer = io::BufWriter::with_capacity(BUFFER, &mut *out);
                     render(&map, &mut buffer)?;
@@ -281,8 +282,9 @@ impl<'a> Inspection<'_, '_, 'a> {
         render: &(impl Fn(&Inspected<'_, 'a>, &mut dyn io::Write) -> io::Result<()> + Sync),
     ) -> io::Result<Group> {
         let mut out = Group::default();
+        let mut above = Above::default();
         for which in maps {
-            self.with_map(*which, |map| {
+            self.with_map(*which, &mut above, |map| {
                 let large = map.row.bytes > LARGE && map.image.is_some();
                 let later = match map.row.is_broken() {
                     true => Some(Later::Broken),
@@ -313,6 +315,7 @@ impl<'a> Inspection<'_, '_, 'a> {
     fn with_map(
         &self,
         which: Which,
+        above: &mut Above,
         work: impl FnOnce(Inspected<'_, 'a>) -> io::Result<()>,
     ) -> io::Result<()> {
         match which {
@@ -335,7 +338,8 @@ impl<'a> Inspection<'_, '_, 'a> {
             Which::Map(number) => {
                 let looked = self.map(number).and_then(|m| {
                     let shared = self.shared(number);
-                    map_row(self.session, self.found, self.hands, &m, self.paths, shared)
+                    let owners = (self.paths, above);
+                    map_row(self.session, self.found, self.hands, &m, owners, shared)
                 });
                 let Some((row, image)) = looked else {
                     return Ok(());
@@ -405,7 +409,7 @@ impl<'a> Inspection<'_, '_, 'a> {
             self.found,
             self.hands,
             &map,
-            self.paths,
+            (self.paths, &mut Above::default()),
             shared,
         )?;
         if row.is_broken() {

@@ -16,6 +16,7 @@ use crate::find::found::FoundMap;
 use crate::find::found::Reach;
 use crate::find::found::Sure;
 use crate::find::found::Ways;
+use crate::find::path::Above;
 use crate::find::path::Paths;
 use crate::maps::image::HashState;
 use crate::maps::image::MapImage;
@@ -139,6 +140,7 @@ impl Work<'_, '_, '_> {
     /// Judges the maps of these numbers.
     fn judge_some(&self, some: Range<usize>, paths: &Paths<'_, '_>) -> Judged {
         let mut out = Judged::default();
+        let mut above = Above::default();
         let maps = some.len() as u64;
         for (number, map) in numbered(self.found, some) {
             let map = &map;
@@ -168,8 +170,9 @@ impl Work<'_, '_, '_> {
                     }
                 }
             }
+            let owners = (paths, &mut above);
             out.rows
-                .push(row_of(self.s, self.found, map, &image, verdict, paths));
+                .push(row_of(self.s, self.found, map, &image, verdict, owners));
         }
         let n = self.done.fetch_add(maps, Ordering::Relaxed);
         self.progress.at(n.saturating_add(maps));
@@ -209,7 +212,8 @@ impl Work<'_, '_, '_> {
             let Some((image, verdict)) = read_and_judge(self.s, self.hands, map, others) else {
                 continue;
             };
-            let new = row_of(self.s, self.found, map, &image, verdict, paths);
+            let owners = (paths, &mut Above::default());
+            let new = row_of(self.s, self.found, map, &image, verdict, owners);
             match rows.get(&map.addr).and_then(|i| out.rows.get_mut(*i)) {
                 Some(row) => *row = new,
                 None => {
@@ -395,17 +399,20 @@ pub(crate) fn explain_map(
     Some(explain(&s.reader, &image, &check_map(&image), &again))
 }
 
+/// Writes owners, and remembers the way above the last of them.
+type Owners<'o, 'p> = (&'o Paths<'o, 'p>, &'o mut Above);
+
 /// Reads and checks one map, and makes its row. `shared`: storage it has in common with others, and their headers.
 pub(crate) fn map_row<'a>(
     s: &Session<'_, 'a>,
     found: &Found,
     hands: &AllHands,
     map: &FoundMap,
-    paths: &Paths<'_, '_>,
+    owners: Owners<'_, '_>,
     shared: &[(Addr, Addr)],
 ) -> Option<(MapRow, MapImage<'a>)> {
     let (image, verdict) = read_and_judge(s, hands, map, shared)?;
-    Some((row_of(s, found, map, &image, verdict, paths), image))
+    Some((row_of(s, found, map, &image, verdict, owners), image))
 }
 
 /// Reads one map for what its header and storage say of its size.
@@ -438,7 +445,7 @@ fn row_of(
     map: &FoundMap,
     image: &MapImage<'_>,
     verdict: Option<MapVerdict>,
-    paths: &Paths<'_, '_>,
+    (paths, above): Owners<'_, '_>,
 ) -> MapRow {
     let alternatives = found.alternatives.get(&map.addr);
     let mut row = row::map_row(
@@ -447,8 +454,9 @@ fn row_of(
         map,
         alternatives.map(Vec::as_slice).unwrap_or_default(),
         verdict,
-        paths.owner(map.node),
+        String::new(),
     );
+    paths.write_owner(map.node, above, &mut row.owner);
     if row.is_broken() {
         row.holder = paths.holder(map.node);
     }

@@ -8,6 +8,7 @@ use crate::crash::parties::look_around;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
 use crate::find::found::FoundSyncMap;
+use crate::find::path::Above;
 use crate::find::search::find_maps;
 use crate::find::search::find_maps_of;
 use crate::survey::crash::ending;
@@ -284,7 +285,8 @@ pub fn show(
         let map = find_target(s, req, &found, target)?;
         with_paths(s, req, &found, |paths, redactor| {
             let shared = shared_with(s, &found, &map);
-            let Some((mut row, image)) = map_row(s, &found, &hands, &map, paths, &shared) else {
+            let owners = (paths, &mut Above::default());
+            let Some((mut row, image)) = map_row(s, &found, &hands, &map, owners, &shared) else {
                 return Err(no_such(
                     target,
                     "its type is not one badmap can read".into(),

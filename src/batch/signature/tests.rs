@@ -8,6 +8,7 @@ use crate::check::rule::MapVerdict;
 use crate::check::rule::Verdict;
 use crate::maps::image::Hands;
 use crate::maps::image::Place;
+use crate::survey::result::Totals;
 use crate::survey::samples::process;
 
 fn row(addr: u64, holder: &str, rules: &[&'static str]) -> MapRow {
