@@ -1,5 +1,6 @@
 //! Owner paths: how a Go program would write the way from a variable to a map.
 //! In: the nodes of a search. Out: text in Go's syntax, keys shown as the caller wants them.
+//! Over 400 lines in one file: a step of the way is one case distinction over what it can be.
 
 use crate::base::addr::Addr;
 use crate::base::limits::MAX_TYPE_DEPTH;

@@ -261,6 +261,8 @@ impl SpanHome {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects)] // sums of small numbers
+
     use super::*;
 
     fn span(free_index: u32, elems: u32) -> SpanHome {

@@ -225,7 +225,7 @@ impl SpanTable {
         };
         out.listed = true;
         let word = usize::from(mem.abi.ptr_size);
-        let mut found: Vec<Span> = Vec::with_capacity(all.len() / word.max(1));
+        let mut found: Vec<Span> = Vec::with_capacity(all.chunks_exact(word).len());
         for at in all.chunks_exact(word) {
             let at = Addr(mem.abi.uptr(at, 0).unwrap_or(0));
             match books.decode(mem, at) {

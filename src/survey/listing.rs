@@ -8,7 +8,7 @@ use crate::find::path::Above;
 use crate::find::path::Paths;
 use crate::maps::reader::MapReader;
 use crate::survey::brief::Brief;
-use crate::survey::judge::Judged;
+use crate::survey::judge_all::Judged;
 use crate::survey::result::MapRow;
 use crate::survey::row::empty_row;
 use crate::survey::row::fill_row;

@@ -6,8 +6,6 @@ use crate::base::progress::Progress;
 use crate::crash::parties::Around;
 use crate::crash::parties::look_around;
 use crate::find::found::Found;
-use crate::find::found::FoundMap;
-use crate::find::found::FoundSyncMap;
 use crate::find::path::Above;
 use crate::find::search::find_maps;
 use crate::find::search::find_maps_of;
@@ -20,13 +18,13 @@ use crate::survey::error::SurveyError;
 use crate::survey::gaps::find_gaps;
 use crate::survey::gaps::find_gaps_total;
 use crate::survey::hands::AllHands;
-use crate::survey::judge::Judged;
-use crate::survey::judge::Keep;
 use crate::survey::judge::explain_map;
-use crate::survey::judge::judge_all;
 use crate::survey::judge::judge_one;
 use crate::survey::judge::map_row;
 use crate::survey::judge::shared_with;
+use crate::survey::judge_all::Judged;
+use crate::survey::judge_all::Keep;
+use crate::survey::judge_all::judge_all;
 use crate::survey::listing::BriefRows;
 use crate::survey::listing::Rows;
 use crate::survey::lookup::lookup;
@@ -34,7 +32,6 @@ use crate::survey::owners::with_paths;
 use crate::survey::proof::prove_hashes;
 use crate::survey::request::Request;
 use crate::survey::request::Target;
-use crate::survey::request::ValueMode;
 use crate::survey::request::Window;
 use crate::survey::result::GoroutineList;
 use crate::survey::result::MapRow;
@@ -46,6 +43,8 @@ use crate::survey::session::Session;
 use crate::survey::session::with_session;
 use crate::survey::show;
 use crate::survey::stacks::goroutine_rows;
+use crate::survey::target::find_target;
+use crate::survey::target::no_such;
 use crate::types::graph::TypeId;
 use std::collections::HashMap;
 
@@ -350,73 +349,4 @@ impl Session<'_, '_> {
             unreadable: self.goroutines.as_ref().map(|g| g.unreadable),
         })
     }
-}
-
-/// The map a user means: by address, or by owner path in this run's mode or in clear.
-pub(crate) fn find_target(
-    s: &Session<'_, '_>,
-    req: &Request,
-    found: &Found,
-    target: &Target,
-) -> Result<FoundMap, SurveyError> {
-    let picked = match target {
-        Target::Addr(wanted) => pick(found, |addr, _| addr == *wanted),
-        Target::Path(path) => [req.values, ValueMode::Clear]
-            .into_iter()
-            .find_map(|values| {
-                let req = Request {
-                    values,
-                    ..req.clone()
-                };
-                with_paths(s, &req, found, |paths, _| {
-                    pick(found, |_, node| paths.owner(node) == *path)
-                })
-            }),
-    };
-    let why = match picked {
-        Some(Picked::Map(map)) => return Ok(map),
-        Some(Picked::Sync(m)) if m.image.inner.is_empty() => {
-            "it is a sync.Map, which has no buckets to show".into()
-        }
-        Some(Picked::Sync(m)) => {
-            let inner: Vec<String> = m
-                .image
-                .inner
-                .iter()
-                .map(|(name, at, _)| format!("{name} at {at}"))
-                .collect();
-            format!(
-                "it is a sync.Map; its inner maps can be shown: {}",
-                inner.join(", ")
-            )
-        }
-        None => format!("none of the {} maps found is it", found.maps.len()),
-    };
-    Err(no_such(target, why))
-}
-
-/// What a target turned out to be.
-enum Picked<'f> {
-    Map(FoundMap),
-    Sync(&'f FoundSyncMap),
-}
-
-/// The first map, or else `sync.Map`, whose address and node pass the test.
-fn pick(found: &Found, test: impl Fn(Addr, u32) -> bool) -> Option<Picked<'_>> {
-    let map = found.maps.iter().find(|m| test(m.addr, m.node));
-    map.map(Picked::Map).or_else(|| {
-        found
-            .sync_maps
-            .iter()
-            .find(|m| test(m.addr, m.node))
-            .map(Picked::Sync)
-    })
-}
-
-fn no_such(target: &Target, found: String) -> SurveyError {
-    let target = match target {
-        Target::Addr(a) => format!("at {a}"),
-        Target::Path(p) => p.clone(),
-    };
-    SurveyError::NoSuchMap { target, found }
 }

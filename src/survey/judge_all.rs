@@ -1,0 +1,224 @@
+//! Every map found is read and judged, on all processors.
+//! In: a search's result. Out: rows of the maps there is something to say of, and totals of the others, which are kept
+//! brief if somebody wants to list them.
+
+use crate::base::addr::Addr;
+use crate::base::progress::Progress;
+use crate::check::rule::MapVerdict;
+use crate::crash::parties::Around;
+use crate::find::found::Found;
+use crate::find::found::FoundMap;
+use crate::find::path::Above;
+use crate::find::path::Paths;
+use crate::maps::image::MapImage;
+use crate::survey::brief::Brief;
+use crate::survey::brief::add_plain;
+use crate::survey::brief::is_plain;
+use crate::survey::brief::subtract_plain;
+use crate::survey::hands::AllHands;
+use crate::survey::judge::explain_rows;
+use crate::survey::judge::for_each_storage;
+use crate::survey::judge::numbered;
+use crate::survey::judge::ranges;
+use crate::survey::judge::read_and_judge;
+use crate::survey::judge::read_only;
+use crate::survey::judge::row_of;
+use crate::survey::owners::with_paths;
+use crate::survey::request::Request;
+use crate::survey::result::MapRow;
+use crate::survey::result::Totals;
+use crate::survey::row;
+use crate::survey::session::Session;
+use crate::survey::sharing::Seen;
+use crate::survey::sharing::Sharing;
+use rayon::prelude::IntoParallelIterator;
+use rayon::prelude::ParallelIterator;
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+/// Maps that are read and judged before the next are begun: what is known of them is kept apart until then.
+const TOGETHER: usize = 1 << 14;
+
+/// Maps that one thread takes at a time.
+const CHUNK: usize = 64;
+
+/// Of which maps a row is kept. All others are in the totals only, or brief.
+#[derive(Clone, Copy)]
+pub(crate) enum Keep<'k> {
+    /// Those of which there is more to say than numbers, and those at these addresses.
+    Odd(&'k (dyn Fn(Addr) -> bool + Sync)),
+    /// Those of which there is more to say than numbers; the others are kept brief.
+    Brief,
+    /// The same, but no map is judged: they are only read.
+    Unjudged,
+}
+
+/// What was found out about the maps of a process.
+#[derive(Default)]
+pub(crate) struct Judged {
+    /// Rows by address.
+    pub(crate) rows: Vec<MapRow>,
+    /// Maps without a row, in the order they were found; only where that was asked for.
+    pub(crate) briefs: Vec<Brief>,
+    /// Totals of the maps without a row.
+    pub(crate) rest: Totals,
+}
+
+/// Reads and checks every map found, on all processors.
+pub(crate) fn judge_all(
+    s: &Session<'_, '_>,
+    req: &Request,
+    found: &Found,
+    around: &Around,
+    keep: Keep<'_>,
+    progress: &dyn Progress,
+) -> Judged {
+    progress.phase("checking maps", Some(found.maps.len() as u64));
+    let hands = AllHands::sort(s, found, around);
+    let work = Work {
+        s,
+        found,
+        hands: &hands,
+        keep,
+        seen: Seen::new(s.reader.heap),
+        done: AtomicU64::new(0),
+        progress,
+    };
+    with_paths(s, req, found, |paths, _| {
+        let mut out = Judged::default();
+        if !matches!(keep, Keep::Odd(_)) {
+            out.briefs.reserve_exact(found.maps.len());
+        }
+        for all in ranges(0..found.maps.len(), TOGETHER) {
+            let parts: Vec<Judged> = ranges(all, CHUNK)
+                .collect::<Vec<_>>()
+                .into_par_iter()
+                .map(|some| work.judge_some(some, paths))
+                .collect();
+            for part in parts {
+                out.rows.extend(part.rows);
+                out.briefs.extend(part.briefs);
+                out.rest.add(&part.rest);
+            }
+        }
+        let sharing = work.sharing();
+        work.judge_again(&sharing, &mut out, paths);
+        explain_rows(s, found, &hands, &sharing, &mut out.rows, progress);
+        out.rows.extend(
+            found
+                .sync_maps
+                .iter()
+                .map(|m| row::sync_row(m, paths.owner(m.node))),
+        );
+        out.rows.sort_by_key(|r| (r.addr, r.kind));
+        out
+    })
+}
+
+/// What the judging of maps needs.
+struct Work<'w, 's, 'a> {
+    s: &'w Session<'s, 'a>,
+    found: &'w Found,
+    hands: &'w AllHands,
+    keep: Keep<'w>,
+    seen: Seen,
+    done: AtomicU64,
+    progress: &'w dyn Progress,
+}
+
+impl Work<'_, '_, '_> {
+    /// Judges the maps of these numbers.
+    fn judge_some(&self, some: Range<usize>, paths: &Paths<'_, '_>) -> Judged {
+        let mut out = Judged::default();
+        let mut above = Above::default();
+        let maps = some.len() as u64;
+        for (number, map) in numbered(self.found, some) {
+            let map = &map;
+            let looked = match self.keep {
+                Keep::Unjudged => read_only(self.s, map).map(|image| (image, None)),
+                _ => read_and_judge(self.s, self.hands, map, &[]),
+            };
+            let Some((image, verdict)) = looked else {
+                continue;
+            };
+            if !map.dead && verdict.is_some() {
+                image.for_each_storage(|_, addr| self.seen.add(number, addr));
+            }
+            if self.is_plain(map, &image, verdict.as_ref()) {
+                let measures = row::measure(&image, map.dead);
+                match self.keep {
+                    Keep::Odd(_) => {
+                        add_plain(&mut out.rest, map, &measures);
+                        continue;
+                    }
+                    Keep::Brief | Keep::Unjudged => {
+                        if let Some(brief) = Brief::pack(number, &measures) {
+                            add_plain(&mut out.rest, map, &measures);
+                            out.briefs.push(brief);
+                            continue;
+                        }
+                    }
+                }
+            }
+            let owners = (paths, &mut above);
+            out.rows
+                .push(row_of(self.s, self.found, map, &image, verdict, owners));
+        }
+        let n = self.done.fetch_add(maps, Ordering::Relaxed);
+        self.progress.at(n.saturating_add(maps));
+        out
+    }
+
+    fn is_plain(&self, map: &FoundMap, image: &MapImage<'_>, verdict: Option<&MapVerdict>) -> bool {
+        let asked = match self.keep {
+            Keep::Odd(asked) => asked(map.addr),
+            Keep::Brief | Keep::Unjudged => false,
+        };
+        !asked && !self.found.alternatives.contains_key(&map.addr) && is_plain(image, verdict)
+    }
+
+    /// The maps that share storage.
+    fn sharing(&self) -> Sharing {
+        self.seen.sharing(self.found, |each| {
+            for (number, map) in (0u32..).zip(self.found.maps.iter()) {
+                for_each_storage(self.s, &map, |addr| each(number, addr));
+            }
+        })
+    }
+
+    /// Judges those maps once more that share storage: only now it is known with whom.
+    fn judge_again(&self, sharing: &Sharing, out: &mut Judged, paths: &Paths<'_, '_>) {
+        let mut rows: HashMap<Addr, usize> = HashMap::new();
+        if !sharing.is_empty() {
+            rows.extend(out.rows.iter().enumerate().map(|(i, r)| (r.addr, i)));
+        }
+        let mut without: HashSet<u32> = HashSet::new();
+        for (number, others) in sharing {
+            let map = usize::try_from(*number).ok();
+            let Some(map) = map.and_then(|i| self.found.maps.get(i)) else {
+                continue;
+            };
+            let map = &map;
+            let Some((image, verdict)) = read_and_judge(self.s, self.hands, map, others) else {
+                continue;
+            };
+            let owners = (paths, &mut Above::default());
+            let new = row_of(self.s, self.found, map, &image, verdict, owners);
+            match rows.get(&map.addr).and_then(|i| out.rows.get_mut(*i)) {
+                Some(row) => *row = new,
+                None => {
+                    // It was one of those without a row.
+                    without.insert(*number);
+                    subtract_plain(&mut out.rest, map, &row::measure(&image, map.dead));
+                    out.rows.push(new);
+                }
+            }
+        }
+        if !without.is_empty() {
+            out.briefs.retain(|b| !without.contains(&b.number));
+        }
+    }
+}
