@@ -5,6 +5,8 @@
 use crate::base::addr::Addr;
 use crate::base::limits::MAX_OP_FRAME;
 use crate::crash::atwork::AtWork;
+use crate::find::found::Found;
+use crate::find::found::FoundMap;
 use crate::find::guard::Guard;
 use crate::find::search::Grounds;
 use crate::maps::image::Hmap;
@@ -13,7 +15,7 @@ use crate::runtime::unwind::Regs;
 use crate::runtime::unwind::Stack;
 use crate::types::graph::TypeId;
 use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::sync::OnceLock;
 
 /// Frames of the program above the map functions that are looked at as well.
 const CALLERS: usize = 3;
@@ -22,34 +24,47 @@ const CALLERS: usize = 3;
 pub struct Headers<'h, 'v, 'a> {
     grounds: &'h Grounds<'h, 'v, 'a>,
     guard: Guard<'h, 'v, 'a>,
-    /// All maps with their types, if they were looked for.
-    known: Option<HashMap<Addr, TypeId>>,
+    /// All maps, if they were looked for.
+    known: Option<&'h Found>,
+    /// Their positions, by address; sorted when first asked for, as most crashes ask for none.
+    by_addr: OnceLock<Vec<u32>>,
 }
 
 impl<'h, 'v, 'a> Headers<'h, 'v, 'a> {
     /// With the maps that a search found; without one, the allocator is asked what could be a header.
-    pub fn new(
-        grounds: &'h Grounds<'h, 'v, 'a>,
-        known: Option<HashMap<Addr, TypeId>>,
-    ) -> Headers<'h, 'v, 'a> {
+    pub fn new(grounds: &'h Grounds<'h, 'v, 'a>, known: Option<&'h Found>) -> Headers<'h, 'v, 'a> {
         Headers {
             grounds,
             guard: Guard::new(grounds),
             known,
+            by_addr: OnceLock::new(),
         }
+    }
+
+    /// The map that was found at this address.
+    fn known_at(&self, found: &Found, addr: Addr) -> Option<FoundMap> {
+        let map = |i: &u32| found.maps.get(usize::try_from(*i).ok()?);
+        let at = |i: &u32| map(i).map(|m| m.addr);
+        let all = self.by_addr.get_or_init(|| {
+            let mut all: Vec<u32> = (0u32..).zip(found.maps.iter()).map(|(i, _)| i).collect();
+            all.sort_unstable_by_key(at);
+            all
+        });
+        let i = all.partition_point(|i| at(i) < Some(addr));
+        all.get(i).and_then(map).filter(|m| m.addr == addr)
     }
 
     /// Whether the word may be one.
     pub fn is(&self, addr: Addr) -> bool {
         match &self.known {
-            Some(known) => known.contains_key(&addr),
+            Some(found) => self.known_at(found, addr).is_some(),
             None => self.guard.is_header_at(addr),
         }
     }
 
     /// The type of a map that was found.
     pub fn type_of(&self, addr: Addr) -> Option<TypeId> {
-        self.known.as_ref()?.get(&addr).copied()
+        Some(self.known_at(self.known?, addr)?.ty)
     }
 
     /// Whether the map says that it is being written.

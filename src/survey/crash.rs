@@ -192,8 +192,7 @@ pub(crate) fn look(
         .and_then(|id| stopper(s, &grounds, id));
     let ending = read(s, req, stopped_by.as_ref(), &backlog);
     let mut out = info(s, &ending, stopped_by.as_ref());
-    let known = found.map(|f| f.maps.iter().map(|m| (m.addr, m.ty)).collect());
-    let headers = Headers::new(&grounds, known);
+    let headers = Headers::new(&grounds, found);
     let owners = Owners {
         s,
         req,

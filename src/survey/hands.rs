@@ -14,6 +14,7 @@ use crate::maps::image::MapImage;
 use crate::survey::session::Session;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::collections::HashSet;
 
 /// The goroutines at work, by map.
 #[derive(Default, Debug)]
@@ -36,7 +37,15 @@ impl AllHands {
         if around.works.is_empty() {
             return out;
         }
-        let headers: BTreeSet<Addr> = found.maps.iter().map(|m| m.addr).collect();
+        // Of a million maps, only those that somebody's words may mean.
+        let works = around.works.iter().map(|(_, work)| work);
+        let words: HashSet<Addr> = works.flat_map(|w| w.words.iter().copied()).collect();
+        let headers: BTreeSet<Addr> = found
+            .maps
+            .iter()
+            .map(|m| m.addr)
+            .filter(|addr| words.contains(addr))
+            .collect();
         let writing = |addr| {
             let reader = &s.reader;
             reader.hmap(addr).map_or_else(
