@@ -42,6 +42,7 @@ use badmap::survey::request::Target;
 use badmap::survey::request::ValueMode;
 use badmap::survey::request::Window;
 use badmap::survey::run::check;
+use badmap::survey::run::survey;
 use badmap::survey::run::goroutines;
 use badmap::survey::run::info;
 use badmap::survey::run::show;
@@ -311,7 +312,7 @@ fn maps_at_a_known_address_are_read_without_dwarf() {
     each(
         |name, f| f.binary.goarch == "amd64" && name.ends_with("-zoo"),
         |name, files| {
-            let maps = check(&request(&files.core, &files.binary_path), &Silent).unwrap();
+            let maps = survey(&request(&files.core, &files.binary_path), &Silent).unwrap();
             let copy = as_if_stripped(&files.binary_path);
             let (mut read, mut entries) = (0, 0);
             with_session(&request(&files.core, copy.path()), &Silent, |s| {

@@ -49,6 +49,7 @@ pub fn all(core: &LoadCore, badmap: &Path, dir: &Path) -> Vec<Named> {
         named("info", on_core(&["info"])),
         named("crash-only", on_core(&["check", "--crash-only"])),
         named("list", on_core(&["list"])),
+        named("list-no-check", on_core(&["list", "--no-check"])),
         named("list-json", on_core(&["list", "--format", "json"])),
         named("check", on_core(&["check"])),
         named("snapshot", snapshot),

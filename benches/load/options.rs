@@ -6,10 +6,11 @@ use clap::builder::PossibleValuesParser;
 use std::path::PathBuf;
 
 /// What `--only` takes: the names of `commands.rs` and `peers.rs`.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "info",
     "crash-only",
     "list",
+    "list-no-check",
     "list-json",
     "check",
     "snapshot",

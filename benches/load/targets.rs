@@ -65,7 +65,7 @@ fn judge_core(series: &Series, out: &mut Vec<Target>) {
     }
     match series.core.size.as_str() {
         "1g" => {
-            for (name, part) in [("check", 1.0), ("list", 0.5)] {
+            for (name, part) in [("check", 1.0), ("list", 0.5), ("list-no-check", 0.5)] {
                 let (wall, cpu) = (ratios(name).map(|r| r.0), ratios(name).map(|r| r.1));
                 add(&format!("{name}: CPU time"), cpu, 8.0 * part, YARDSTICKS);
                 add(&format!("{name}: wall time"), wall, 5.0 * part, YARDSTICKS);

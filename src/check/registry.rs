@@ -92,7 +92,9 @@ pub fn check_map(image: &MapImage<'_>) -> MapVerdict {
             continue;
         }
         check(&subject, &mut said);
-        out.take(rule, &mut said);
+        if said.total > 0 || said.unknown {
+            out.take(rule, &mut said);
+        }
     }
     out.settle(&image.gaps);
     out
@@ -115,9 +117,6 @@ pub fn check_sync_map(image: &SyncMapImage) -> MapVerdict {
 impl MapVerdict {
     /// Adds what one rule said, and empties it for the next.
     fn take(&mut self, rule: &'static Rule, said: &mut Verdicts) {
-        if said.total == 0 && !said.unknown {
-            return;
-        }
         if said.unknown && rule.severity == Severity::Error {
             self.unknown_rules.push(rule.id);
         }
