@@ -174,7 +174,16 @@ fn every_command(name: &str, core: &str, binary: &str) {
         ],
     );
 
-    let unjudged = ["list", core, binary, "--no-check", "--sort", "len", "--top", "5"];
+    let unjudged = [
+        "list",
+        core,
+        binary,
+        "--no-check",
+        "--sort",
+        "len",
+        "--top",
+        "5",
+    ];
     session("list-no-check", &unjudged);
     let lines = |args: &[&str]| {
         let (out, _, _) = run(args);
@@ -182,7 +191,11 @@ fn every_command(name: &str, core: &str, binary: &str) {
     };
     let each = ["list", core, binary, "--format", "jsonl"];
     let without = [&each[..], &["--no-check"]].concat();
-    assert_eq!(lines(&each), lines(&without), "{name}: the same maps, judged or not");
+    assert_eq!(
+        lines(&each),
+        lines(&without),
+        "{name}: the same maps, judged or not"
+    );
 
     session("goroutines", &["goroutines", core, binary]);
     if let Some(id) = stopper(core, binary) {
