@@ -203,7 +203,7 @@ pub(super) fn group(maps: &Selected<'_>, by: GroupBy, sort: Option<Sort>) -> Vec
                 entries: 0,
                 bytes: 0,
                 waste: 0,
-                broken: 0,
+                broken: maps.rows.are_judged().then_some(0),
             };
             groups.insert(name.to_string(), group);
         }
@@ -218,7 +218,7 @@ pub(super) fn group(maps: &Selected<'_>, by: GroupBy, sort: Option<Sort>) -> Vec
         g.entries = g.entries.saturating_add(row.entries());
         g.bytes = g.bytes.saturating_add(row.bytes);
         g.waste = g.waste.saturating_add(row.waste);
-        g.broken = g.broken.saturating_add(u64::from(broken));
+        g.broken = g.broken.map(|n| n.saturating_add(u64::from(broken)));
     };
     let owner = by == GroupBy::Owner;
     maps.rows.each(maps.order, owner, &mut |_, row| add(row));
@@ -346,7 +346,7 @@ mod tests {
         assert_eq!(
             group(&maps, GroupBy::Type, None)
                 .iter()
-                .map(|g| g.broken)
+                .filter_map(|g| g.broken)
                 .sum::<u64>(),
             1
         );

@@ -37,8 +37,8 @@ pub struct Group {
     pub bytes: u64,
     /// Of these, bytes of slots that hold no entry.
     pub waste: u64,
-    /// How many of them are broken.
-    pub broken: u64,
+    /// How many of them are broken; `None` if they were not judged.
+    pub broken: Option<u64>,
 }
 
 /// The head of a column: true where it holds numbers and is aligned to the right.
@@ -167,7 +167,7 @@ pub fn write_groups(
                 number(g.entries),
                 size(g.bytes),
                 size(g.waste),
-                number(g.broken),
+                g.broken.map_or_else(|| "-".to_owned(), number),
                 clean(&g.name).into_owned(),
             ]
         })
@@ -333,7 +333,7 @@ mod tests {
                 entries: 5,
                 bytes: 1 << 21,
                 waste: 99,
-                broken: 1,
+                broken: Some(1),
             },
             Group {
                 name: "map[a\u{1b}]int".into(),
@@ -341,7 +341,7 @@ mod tests {
                 entries: 12_345,
                 bytes: 48,
                 waste: 0,
-                broken: 0,
+                broken: Some(0),
             },
         ];
         assert_snapshot!(text(|out| write_groups(

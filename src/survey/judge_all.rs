@@ -107,12 +107,13 @@ pub(crate) fn judge_all(
         let sharing = work.sharing();
         work.judge_again(&sharing, &mut out, paths);
         explain_rows(s, found, &hands, &sharing, &mut out.rows, progress);
-        out.rows.extend(
-            found
-                .sync_maps
-                .iter()
-                .map(|m| row::sync_row(m, paths.owner(m.node))),
-        );
+        out.rows.extend(found.sync_maps.iter().map(|m| {
+            let mut row = row::sync_row(m, paths.owner(m.node));
+            if matches!(keep, Keep::Unjudged) {
+                row.verdict = None;
+            }
+            row
+        }));
         out.rows.sort_by_key(|r| (r.addr, r.kind));
         out
     })

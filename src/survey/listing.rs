@@ -45,6 +45,10 @@ pub trait Rows: Sync {
     fn count(&self) -> usize;
     /// The numbers of one; `None` where there is no such map.
     fn numbers(&self, i: u32) -> Option<Numbers>;
+    /// Whether they were judged, and not only read.
+    fn are_judged(&self) -> bool {
+        true
+    }
     /// Places of one that could not be read.
     fn gaps(&self, i: u32) -> u64;
     /// Calls `work` with the rows of some, in order; their owners are left out if they are not wanted.
@@ -107,6 +111,10 @@ impl Rows for BriefRows<'_, '_, '_> {
             bytes: m.bytes,
             waste: m.waste,
         })
+    }
+
+    fn are_judged(&self) -> bool {
+        self.with_verdicts
     }
 
     fn gaps(&self, i: u32) -> u64 {

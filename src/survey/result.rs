@@ -179,14 +179,14 @@ impl MapRow {
         verdict.is_some_and(|v| v.verdict == Verdict::Broken)
     }
 
-    /// Entries for totals: what the header claims, but of a broken map no more than its storage has
-    /// room for, so that one wild counter does not drown the sum.
+    /// Entries for totals: what the header claims, but of a map that is broken, or was not judged, no more than its
+    /// storage has room for, so that one wild counter does not drown the sum.
     pub fn entries(&self) -> u64 {
         let claimed = self.len.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-        if self.is_broken() {
-            claimed.min(self.capacity.unwrap_or(0))
-        } else {
-            claimed
+        match (self.is_broken(), self.capacity) {
+            (true, room) => claimed.min(room.unwrap_or(0)),
+            (false, Some(room)) if self.verdict.is_none() => claimed.min(room),
+            (false, _) => claimed,
         }
     }
 }

@@ -86,7 +86,7 @@ fn a_list_is_a_document_or_lines() {
         entries: 3,
         bytes: 4,
         waste: 5,
-        broken: 0,
+        broken: Some(0),
     };
     assert_snapshot!(json(|out| write_list_lines(
         out,
