@@ -185,6 +185,11 @@ fn every_command(name: &str, core: &str, binary: &str) {
         "5",
     ];
     session("list-no-check", &unjudged);
+    let groups = ["list", core, binary, "--no-check", "--group-by", "type"];
+    session(
+        "list-no-check-groups",
+        &[&groups[..], &["--top", "5"]].concat(),
+    );
     let lines = |args: &[&str]| {
         let (out, _, _) = run(args);
         out.lines().count()
