@@ -206,7 +206,10 @@ impl<'a> Storage<'a> {
     /// The same of the records in `range` only.
     pub fn records_in(&self, range: Range<u64>) -> impl Iterator<Item = (u64, &[u8])> {
         let stride = usize::try_from(self.stride).unwrap_or(usize::MAX).max(1);
-        self.runs.iter().flat_map(move |run| {
+        let before = self.runs.partition_point(|run| run.first <= range.start);
+        let runs = self.runs.iter().skip(before.saturating_sub(1));
+        let runs = runs.take_while(move |run| run.first < range.end);
+        runs.flat_map(move |run| {
             let first = run.first.max(range.start);
             let skip = first.saturating_sub(run.first).saturating_mul(self.stride);
             let from = usize::try_from(skip).unwrap_or(usize::MAX);
@@ -216,11 +219,11 @@ impl<'a> Storage<'a> {
         })
     }
 
-    /// One more than the index of the last record that could be read; 0 if there is none.
-    pub fn records_end(&self) -> u64 {
-        self.runs.last().map_or(0, |run| {
+    /// The indices of the records that could be read, ascending.
+    pub fn ranges(&self) -> impl Iterator<Item = Range<u64>> {
+        self.runs.iter().map(|run| {
             let records = (run.bytes.len() as u64).checked_div(self.stride.max(1));
-            run.first.saturating_add(records.unwrap_or(0))
+            run.first..run.first.saturating_add(records.unwrap_or(0))
         })
     }
 

@@ -74,12 +74,15 @@ impl<'a> MapImage<'a> {
             Body::Classic(c) => {
                 for (old, array) in [(true, c.old.as_ref()), (false, c.new.as_ref())] {
                     let Some(array) = array else { continue };
-                    let (mut at, last) = (0u64, array.main.records_end());
-                    while at < last {
-                        let end = at.saturating_add(chains.max(1)).min(last);
-                        let range = at..end;
-                        each(Stretch::Chains { old, array, range });
-                        at = end;
+                    // By what was read: a damaged header claims billions of buckets, with holes between a few.
+                    for read in array.main.ranges() {
+                        let mut at = read.start;
+                        while at < read.end {
+                            let end = at.saturating_add(chains.max(1)).min(read.end);
+                            let range = at..end;
+                            each(Stretch::Chains { old, array, range });
+                            at = end;
+                        }
                     }
                 }
             }

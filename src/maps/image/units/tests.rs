@@ -158,3 +158,28 @@ fn words_of_marks_say_what_their_bytes_say() {
         }
     }
 }
+
+/// A damaged header may claim billions of buckets, of which a few are there, far from each other. Seen when a flipped
+/// bit made a map of another's middle: the pieces took 33 GB.
+#[test]
+fn holes_make_no_pieces() {
+    let mut image = large();
+    let Body::Classic(c) = &mut image.body else {
+        return;
+    };
+    let Some(array) = &mut c.new else { return };
+    array.main.claimed = 1 << 40;
+    array.main.count = 1 << 40;
+    for run in &mut array.main.runs {
+        if run.first > 0 {
+            run.first = 1 << 39;
+        }
+    }
+    array.overflow.clear();
+    let mut whole = 0u64;
+    image.for_each_unit(|_| whole = whole.saturating_add(1));
+    let pieces = image.pieces().unwrap_or_default();
+    let records: u64 = pieces.iter().flatten().map(Stretch::records).sum();
+    assert_eq!((whole, records), (19_990, 19_990));
+    assert!(pieces.len() < 20, "{} pieces", pieces.len());
+}
