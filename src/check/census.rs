@@ -15,10 +15,12 @@ use crate::maps::image::Directory;
 use crate::maps::image::HashState;
 use crate::maps::image::MapImage;
 use crate::maps::image::Place;
+use crate::maps::image::Record;
 use crate::maps::image::Shape;
 use crate::maps::image::Storage;
 use crate::maps::image::ctrl;
 use crate::maps::image::equal_tops;
+use crate::maps::image::slots_of;
 
 /// Whom misfits are blamed on.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -70,28 +72,24 @@ impl KeyCensus {
             return out;
         }
         out.complete = all;
-        let mut zero = ZeroWords::default();
-        let mut tables = ForeignTables::default();
-        let mut ways = Ways::of(image);
-        let classic = matches!(image.body, Body::Classic(_));
-        image.for_each_key(|e, hash| {
-            match hash {
-                KeyHash::Known(hash) => {
-                    out.known = out.known.saturating_add(1);
-                    let fits = image.mark_of(hash) == e.mark;
-                    out.wrong = out.wrong.saturating_add(u64::from(!fits));
-                    if !classic {
-                        zero.add(e.place, e.mark, fits);
-                        tables.add(e.place, fits);
-                    }
-                    if fits {
-                        ways.add(image, e.place, hash);
-                    }
-                }
+        let mut count = Count {
+            zero: ZeroWords::default(),
+            tables: ForeignTables::default(),
+            ways: Ways::of(image),
+            classic: matches!(image.body, Body::Classic(_)),
+            out: &mut out,
+        };
+        if !image.for_each_hashed_record(|record, hashes| count.add_record(image, &record, hashes))
+        {
+            image.for_each_key(|e, hash| match hash {
+                KeyHash::Known(hash) => count.add(image, e.place, e.mark, hash),
                 KeyHash::Nan => {}
-                KeyHash::Unhashable { .. } | KeyHash::Fault(_) => out.complete = false,
-            };
-        });
+                KeyHash::Unhashable { .. } | KeyHash::Fault(_) => count.out.complete = false,
+            });
+        }
+        let Count {
+            zero, tables, ways, ..
+        } = count;
         out.astray = ways.astray;
         out.unreachable = ways.unreachable;
         out.zero_words = zero.end();
@@ -151,6 +149,63 @@ impl KeyCensus {
     /// Whether the slot belongs to a group that `SW-CTRLZERO` names as a whole.
     pub fn is_zero_word(&self, place: Place) -> bool {
         matches!(place, Place::Slot { dir, group, .. } if self.zero_words.binary_search(&(dir, group)).is_ok())
+    }
+}
+
+/// The census while it is taken.
+struct Count<'c, 'i, 'a> {
+    zero: ZeroWords,
+    tables: ForeignTables,
+    ways: Ways<'i, 'a>,
+    classic: bool,
+    out: &'c mut KeyCensus,
+}
+
+impl Count<'_, '_, '_> {
+    /// Counts one key.
+    fn add(&mut self, image: &MapImage<'_>, place: Place, mark: u8, hash: u64) {
+        self.out.known = self.out.known.saturating_add(1);
+        let fits = image.mark_of(hash) == mark;
+        self.out.wrong = self.out.wrong.saturating_add(u64::from(!fits));
+        if !self.classic {
+            self.zero.add(place, mark, fits);
+            self.tables.add(place, 1, fits);
+        }
+        if fits {
+            self.ways.add(image, place, hash);
+        }
+    }
+
+    /// Counts the keys of a bucket or group by one comparison of all their marks: nearly always all fit.
+    fn add_record(&mut self, image: &MapImage<'_>, record: &Record<'_>, hashes: &[u64]) {
+        let (marks, live) = record.marks(image.abi);
+        let mut expected = 0u64;
+        for (slot, hash) in slots_of(live).zip(hashes) {
+            let mark = u64::from(image.mark_of(*hash));
+            expected |= mark.wrapping_shl(u32::from(slot).wrapping_mul(8));
+        }
+        // The highest bits of some bytes become all bits of them.
+        let used = (live >> 7).wrapping_mul(0xff);
+        if expected != marks & used {
+            for (slot, hash) in slots_of(live).zip(hashes) {
+                let [mark, ..] = marks
+                    .wrapping_shr(u32::from(slot).wrapping_mul(8))
+                    .to_le_bytes();
+                self.add(image, record.place(slot), mark, *hash);
+            }
+            return;
+        }
+        let keys = hashes.len() as u64;
+        self.out.known = self.out.known.saturating_add(keys);
+        match *record {
+            // Nothing leads to the one group of a small map but its header.
+            Record::Group { dir: None, .. } => return,
+            Record::Group { .. } if keys > 0 => self.tables.add(record.place(0), keys, true),
+            _ => {}
+        }
+        for hash in hashes {
+            self.ways.add(image, record.place(0), *hash);
+        }
     }
 }
 
@@ -295,7 +350,7 @@ struct ForeignTables {
 }
 
 impl ForeignTables {
-    fn add(&mut self, place: Place, fits: bool) {
+    fn add(&mut self, place: Place, keys: u64, fit: bool) {
         let Place::Slot {
             dir: Some(first), ..
         } = place
@@ -306,8 +361,8 @@ impl ForeignTables {
             self.close();
             self.at = Some(first);
         }
-        self.keys = self.keys.saturating_add(1);
-        self.fitting = self.fitting.saturating_add(u64::from(fits));
+        self.keys = self.keys.saturating_add(keys);
+        self.fitting = self.fitting.saturating_add(if fit { keys } else { 0 });
     }
 
     fn close(&mut self) {

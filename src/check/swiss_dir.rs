@@ -135,16 +135,15 @@ fn check_run(s: &Subject<'_, '_>, out: &mut Verdicts) {
         };
         let in_a_row = run.last.checked_sub(t.first).and_then(|d| d.checked_add(1)) == Some(t.seen);
         let starts = h.index == t.first.cast_signed() && t.first.checked_rem(size) == Some(0);
-        let span = format_args!(
-            "dir[{}..{}] lead to it",
-            t.first,
-            run.last.saturating_add(1)
-        )
-        .to_string();
-        let over = runs.held_in(h.index, size) > run.inside;
         if t.seen == size && run.inside == size && starts {
             continue;
         }
+        let over = runs.held_in(h.index, size) > run.inside;
+        let span = format!(
+            "dir[{}..{}] lead to it",
+            t.first,
+            run.last.saturating_add(1)
+        );
         if in_a_row && t.seen == size && !starts {
             out.broken(
                 Place::Table {
@@ -314,11 +313,13 @@ fn table_idx(entry: &DirEntry) -> Option<usize> {
 /// Whether the directory's tables are exactly those of the map, as far as `SW-RUN`, `SW-STALE` and
 /// `SW-DEPTH` tell.
 pub fn directory_is_right(s: &Subject<'_, '_>) -> bool {
-    [check_stale, check_depth, check_run].into_iter().all(
-        |check: fn(&Subject<'_, '_>, &mut Verdicts)| {
-            let mut out = Verdicts::default();
-            check(s, &mut out);
-            out.total == 0 && !out.unknown
-        },
-    )
+    *s.tallies.directory.get_or_init(|| {
+        [check_stale, check_depth, check_run].into_iter().all(
+            |check: fn(&Subject<'_, '_>, &mut Verdicts)| {
+                let mut out = Verdicts::default();
+                check(s, &mut out);
+                out.total == 0 && !out.unknown
+            },
+        )
+    })
 }

@@ -27,6 +27,7 @@ use crate::maps::image::equal_tops;
 use crate::maps::image::live_tops;
 use crate::maps::image::slots_of;
 use crate::maps::image::tophash;
+use std::cell::OnceCell;
 
 /// The slots of some groups by their state.
 #[derive(Clone, Copy, Default, Debug)]
@@ -135,6 +136,8 @@ pub struct Tallies {
     pub stale_key: bool,
     /// The keys by whether their hashes fit.
     pub keys: KeyCensus,
+    /// Whether the directory's tables are those of the map, found out when first asked.
+    pub directory: OnceCell<bool>,
 }
 
 impl Tallies {

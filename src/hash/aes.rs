@@ -147,28 +147,49 @@ pub(crate) mod amd64 {
         low(k.0.iter().take(3).fold(x, |x, key| round(x, *key)))
     }
 
-    /// The same for eight words.
-    pub(crate) fn short8(k: &Schedule, values: [u64; 8], seed: u64) -> [u64; 8] {
-        let mut x = values.map(|value| words(seed, value));
+    /// The same for eight words, each with a seed of its own.
+    pub(crate) fn short8(k: &Schedule, values: [u64; 8], seeds: [u64; 8]) -> [u64; 8] {
+        let mut x = [[0; 16]; 8];
+        for (x, (value, seed)) in x.iter_mut().zip(values.into_iter().zip(seeds)) {
+            *x = words(seed, value);
+        }
         for key in k.0.iter().take(3) {
             rounds8(&mut x, &[*key; 8]);
         }
         x.map(low)
     }
 
-    /// `memhash` of eight values of 1 to 16 bytes each; `None` if one is of another length.
-    pub(crate) fn memhash8(k: &Schedule, values: [&[u8]; 8], seed: u64) -> Option<[u64; 8]> {
-        if values.iter().any(|p| !(1..=16).contains(&p.len())) {
-            return None;
+    /// `memhash` of eight values, each with a seed of its own: those of up to 32 bytes side by side.
+    pub(crate) fn memhash8(k: &Schedule, values: [&[u8]; 8], seeds: [u64; 8]) -> [u64; 8] {
+        let mut raw = [[0; 16]; 8];
+        for (raw, (p, seed)) in raw.iter_mut().zip(values.into_iter().zip(seeds)) {
+            *raw = words(seed, u64::from_le_bytes(len16x4(p.len())));
         }
-        let key = k.first();
-        let mut seeds = values.map(|p| {
-            let raw = words(seed, u64::from_le_bytes(len16x4(p.len())));
-            xor(raw, key)
-        });
+        let [first, second, ..] = k.0;
+        let mut out = finish8(values.map(|p| block_at(p, 0)), raw, first);
+        if values.iter().any(|p| (17..=32).contains(&p.len())) {
+            let ends = values.map(|p| block_at(p, p.len().saturating_sub(16)));
+            let behind = finish8(ends, raw, second);
+            for (out, (p, behind)) in out.iter_mut().zip(values.into_iter().zip(behind)) {
+                if p.len() > 16 {
+                    *out = xor(*out, behind);
+                }
+            }
+        }
+        let mut hashes = out.map(low);
+        for (hash, (p, seed)) in hashes.iter_mut().zip(values.into_iter().zip(seeds)) {
+            if !(1..=32).contains(&p.len()) {
+                *hash = memhash(k, p, seed);
+            }
+        }
+        hashes
+    }
+
+    /// One block of each of eight values, hashed to the end with one key of the schedule.
+    fn finish8(mut x: Eight, raw: Eight, key: Block) -> Eight {
+        let mut seeds = raw.map(|raw| xor(raw, key));
         let keys = seeds;
         rounds8(&mut seeds, &keys);
-        let mut x = values.map(|p| block_at(p, 0));
         for (block, seed) in x.iter_mut().zip(seeds) {
             *block = xor(*block, seed);
         }
@@ -176,7 +197,7 @@ pub(crate) mod amd64 {
             let keys = x;
             rounds8(&mut x, &keys);
         }
-        Some(x.map(low))
+        x
     }
 
     /// `memhash`.

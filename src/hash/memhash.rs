@@ -177,19 +177,24 @@ impl MemHash {
         }
     }
 
-    /// `memhash64` of eight words, or `memhash32` of eight half words, at once, where that is faster; `None`
-    /// elsewhere.
-    pub(crate) fn words8(&self, values: [u64; 8], seed: u64) -> Option<[u64; 8]> {
+    /// Whether eight values at once are faster here than one after the other.
+    pub(crate) fn has_eight(&self) -> bool {
+        matches!(self.how, How::Amd64(_))
+    }
+
+    /// `memhash64` of eight words, or `memhash32` of eight half words, each with a seed of its own; `None` where that
+    /// is not faster.
+    pub(crate) fn words8(&self, values: [u64; 8], seeds: [u64; 8]) -> Option<[u64; 8]> {
         match &self.how {
-            How::Amd64(k) => Some(amd64::short8(k, values, seed)),
+            How::Amd64(k) => Some(amd64::short8(k, values, seeds)),
             _ => None,
         }
     }
 
-    /// `memhash` of eight values at once, where that is faster; `None` elsewhere.
-    pub(crate) fn memhash8(&self, values: [&[u8]; 8], seed: u64) -> Option<[u64; 8]> {
+    /// `memhash` of eight values, likewise.
+    pub(crate) fn memhash8(&self, values: [&[u8]; 8], seeds: [u64; 8]) -> Option<[u64; 8]> {
         match &self.how {
-            How::Amd64(k) => amd64::memhash8(k, values, seed),
+            How::Amd64(k) => Some(amd64::memhash8(k, values, seeds)),
             _ => None,
         }
     }

@@ -76,71 +76,81 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
         }
     }
 
-    /// The hashes of the first `n` of eight keys, as `hash` would give them one after the other; those behind
-    /// mean nothing.
-    pub fn hash8(&mut self, plan: &Plan, keys: [&[u8]; 8], n: usize, seed: u64) -> [KeyHash; 8] {
-        let abi = self.hashers.abi();
-        let word = |size: u64, off: u64| {
-            let mut words = [0; 8];
-            for (to, key) in words.iter_mut().zip(keys).take(n) {
-                let bytes = part(key, 0, off, size).ok()?;
-                // The machines that have the fast way are little-endian.
-                *to = abi.uint(bytes, 0, size)?;
-            }
-            self.memhash.words8(words, seed)
-        };
-        if n < WORTH {
-            return self.one_by_one(plan, (keys, n), seed);
+    /// The hashes of up to eight keys, as `hash` would give them one after the other, those behind of no meaning.
+    /// `None` if that is not faster, or if one of them has no hash; then nothing was counted.
+    pub(crate) fn hash8(&mut self, plan: &Plan, keys: &[&[u8]], seed: u64) -> Option<[u64; 8]> {
+        if keys.len() < WORTH || !self.memhash.has_eight() {
+            return None;
         }
-        let fast = match plan.steps.as_ref() {
-            [Step::Word64 { off }] => word(8, *off),
-            [Step::Word32 { off }] => word(4, *off),
-            [Step::Text { off }] => return self.texts(plan, (keys, n), *off, seed),
-            _ => None,
-        };
-        match fast {
-            Some(hashes) => hashes.map(KeyHash::Known),
-            None => self.one_by_one(plan, (keys, n), seed),
-        }
-    }
-
-    fn one_by_one(
-        &mut self,
-        plan: &Plan,
-        (keys, n): ([&[u8]; 8], usize),
-        seed: u64,
-    ) -> [KeyHash; 8] {
-        let mut out = [KeyHash::Nan; 8];
-        for (to, key) in out.iter_mut().zip(keys).take(n) {
-            *to = self.hash(plan, key, seed);
-        }
-        out
-    }
-
-    /// Eight strings: all are found before the first is hashed, so that the waits for memory overlap.
-    fn texts(
-        &mut self,
-        plan: &Plan,
-        (keys, n): ([&[u8]; 8], usize),
-        off: u64,
-        seed: u64,
-    ) -> [KeyHash; 8] {
         let before = self.work;
-        let mut texts: [&'a [u8]; 8] = [&[0]; 8];
-        let mut firsts = 0u8;
-        for (to, key) in texts.iter_mut().zip(keys).take(n) {
-            let Ok(Cow::Borrowed(text)) = self.text(key, 0, off) else {
-                self.work = before;
-                return self.one_by_one(plan, (keys, n), seed);
+        let hashes = self.side_by_side(plan, keys, seed);
+        if hashes.is_none() {
+            self.work = before;
+        }
+        hashes
+    }
+
+    fn side_by_side(&mut self, plan: &Plan, keys: &[&[u8]], seed: u64) -> Option<[u64; 8]> {
+        let setup = self.memhash;
+        let mut h = [seed; 8];
+        for step in &plan.steps {
+            h = match step {
+                // The machines that have the fast way are little-endian.
+                Step::Word64 { off } => {
+                    let mut words = [0; 8];
+                    for (to, key) in words.iter_mut().zip(keys) {
+                        let bytes = part(key, 0, *off, 8).ok()?;
+                        *to = u64::from_le_bytes(*bytes.first_chunk()?);
+                    }
+                    setup.words8(words, h)?
+                }
+                Step::Word32 { off } => {
+                    let mut words = [0; 8];
+                    for (to, key) in words.iter_mut().zip(keys) {
+                        let bytes = part(key, 0, *off, 4).ok()?;
+                        *to = u64::from(u32::from_le_bytes(*bytes.first_chunk()?));
+                    }
+                    setup.words8(words, h)?
+                }
+                Step::Bytes { off, len } => {
+                    let mut values: [&[u8]; 8] = [&[0]; 8];
+                    for (to, key) in values.iter_mut().zip(keys) {
+                        *to = part(key, 0, *off, *len).ok()?;
+                    }
+                    setup.memhash8(values, h)?
+                }
+                Step::Float { off, size } => {
+                    let mut values: [&[u8]; 8] = [&[0]; 8];
+                    for (to, key) in values.iter_mut().zip(keys) {
+                        *to = part(key, 0, *off, *size).ok()?;
+                        // Zeros and NaN are hashed by rules of their own.
+                        is_plain_float(to).then_some(())?;
+                    }
+                    setup.memhash8(values, h)?
+                }
+                Step::Text { off } => {
+                    let texts = self.texts(keys, *off)?;
+                    setup.memhash8(texts, h)?
+                }
+                Step::Iface { .. } | Step::Repeat { .. } => return None,
             };
-            firsts ^= text.first().copied().unwrap_or(0);
+        }
+        Some(h)
+    }
+
+    /// Up to eight strings: all are found and touched before the first is hashed, so that the waits for memory
+    /// overlap.
+    fn texts(&mut self, keys: &[&[u8]], off: u64) -> Option<[&'a [u8]; 8]> {
+        let mut texts: [&'a [u8]; 8] = [&[0]; 8];
+        for (to, key) in texts.iter_mut().zip(keys) {
+            let Ok(Cow::Borrowed(text)) = self.text(key, 0, off) else {
+                return None;
+            };
             *to = text;
         }
-        std::hint::black_box(firsts);
-        let setup = self.memhash;
-        let hashes = setup.memhash8(texts, seed);
-        let hashes = hashes.unwrap_or_else(|| texts.map(|text| setup.memhash(text, seed)));
-        hashes.map(KeyHash::Known)
+        let first = |text: &&[u8]| text.first().copied().unwrap_or(0);
+        std::hint::black_box(texts.iter().map(first).fold(0, |all, b| all ^ b));
+        Some(texts)
     }
 
     /// Counts bytes that others have hashed for the same map.
@@ -375,6 +385,18 @@ impl KeyHasher<'_, '_, '_> {
             }
         })
     }
+}
+
+/// Whether a float is neither zero nor NaN: the process is little-endian.
+fn is_plain_float(bytes: &[u8]) -> bool {
+    let value = match *bytes {
+        [a, b, c, d] => f64::from(f32::from_le_bytes([a, b, c, d])),
+        _ => match bytes.first_chunk() {
+            Some(whole) => f64::from_le_bytes(*whole),
+            None => return false,
+        },
+    };
+    value != 0.0 && !value.is_nan()
 }
 
 /// A part of the key. It is only missing where a type lies about its size.

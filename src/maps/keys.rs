@@ -186,38 +186,34 @@ impl<'a> KeyReader<'_, '_, 'a> {
         let slots = image.slots.offsets();
         stretch.for_each_unit(|unit| {
             let (first, odd) = (facts.hashes.len(), facts.odd.len());
-            let mut note = |hash: KeyHash| {
-                match hash {
-                    KeyHash::Known(_) => {}
-                    KeyHash::Fault(f) if !f.why.is_the_process() => {
-                        gaps.push("key", f);
-                        facts.odd.push((facts.hashes.len() as u64, hash));
-                    }
-                    other => facts.odd.push((facts.hashes.len() as u64, other)),
+            let mut hash_some = |keys: &[&[u8]]| match hasher.hash8(plan, keys, seed) {
+                Some(hashes) => {
+                    let some = hashes.get(..keys.len()).unwrap_or_default();
+                    facts.hashes.extend_from_slice(some);
                 }
-                facts.hashes.push(hash.known().unwrap_or(0));
+                None => keys.iter().for_each(|key| {
+                    let hash = match self.value(&image.slots, key) {
+                        Ok(key) => hasher.hash(plan, &key, seed),
+                        Err(other) => other,
+                    };
+                    facts.add(hash, gaps);
+                }),
             };
             let (mut waiting, mut n): ([&[u8]; 8], usize) = ([&[]; 8], 0);
             unit.for_each_entry(image.abi, &slots, &mut |e: EntryRef<'_>| {
                 if image.slots.indirect_key {
-                    let hash = match self.value(&image.slots, e.key) {
-                        Ok(key) => hasher.hash(plan, &key, seed),
-                        Err(other) => other,
-                    };
-                    return note(hash);
+                    return hash_some(&[e.key]);
                 }
                 if let Some(to) = waiting.get_mut(n) {
                     *to = e.key;
                 }
                 n = n.saturating_add(1);
                 if n == waiting.len() {
-                    let hashes = hasher.hash8(plan, waiting, n, seed);
-                    hashes.into_iter().for_each(&mut note);
+                    hash_some(&waiting);
                     n = 0;
                 }
             });
-            let hashes = hasher.hash8(plan, waiting, n, seed);
-            hashes.into_iter().take(n).for_each(&mut note);
+            hash_some(waiting.get(..n).unwrap_or_default());
             let hashes = facts.hashes.get(first..).unwrap_or_default();
             if facts.odd.len() > odd || has_equal(hashes) {
                 self.find_equal(image, plan, hasher, (&unit, first, odd), facts);
@@ -393,6 +389,21 @@ impl<'a> KeyReader<'_, '_, 'a> {
         // Source: the same, `MapReflexiveKey`.
         out.reflexive = flags.filter(|_| classic).map(|f| f & 4 != 0);
         out
+    }
+}
+
+impl KeyFacts {
+    /// Adds what hashing the next key gave.
+    fn add(&mut self, hash: KeyHash, gaps: &mut Gaps) {
+        if let KeyHash::Fault(fault) = hash
+            && !fault.why.is_the_process()
+        {
+            gaps.push("key", fault);
+        }
+        if hash.known().is_none() {
+            self.odd.push((self.hashes.len() as u64, hash));
+        }
+        self.hashes.push(hash.known().unwrap_or(0));
     }
 }
 

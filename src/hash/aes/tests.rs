@@ -13,29 +13,34 @@ fn eight_at_once_hash_like_one_after_the_other() {
     };
     for _ in 0..200 {
         let keys = Schedule(std::array::from_fn(|_| words(next(), next())));
-        let seed = next();
+        let seeds: [u64; 8] = std::array::from_fn(|_| next());
         let values: [u64; 8] = std::array::from_fn(|_| next());
-        let single = values.map(|v| amd64::short(&keys, &v.to_le_bytes(), seed));
-        assert_eq!(amd64::short8(&keys, values, seed), single);
+        let eight = amd64::short8(&keys, values, seeds);
         let narrow = values.map(|v| v & 0xffff_ffff);
-        let single = narrow.map(|v| {
-            let [a, b, c, d, ..] = v.to_le_bytes();
-            amd64::short(&keys, &[a, b, c, d], seed)
+        let eight_narrow = amd64::short8(&keys, narrow, seeds);
+        for (i, (value, seed)) in values.into_iter().zip(seeds).enumerate() {
+            let bytes = value.to_le_bytes();
+            let [a, b, c, d, ..] = bytes;
+            let one = amd64::short(&keys, &bytes, seed);
+            assert_eq!(eight.get(i), Some(&one));
+            let one = amd64::short(&keys, &[a, b, c, d], seed);
+            assert_eq!(eight_narrow.get(i), Some(&one));
+        }
+        // From 0 to 63 bytes: those that go side by side, and those that do not.
+        let texts: [Vec<u8>; 8] = std::array::from_fn(|_| {
+            let size = usize::try_from(next() & 63).unwrap_or(0);
+            let long = std::iter::repeat_with(|| next().to_le_bytes()).take(8);
+            long.flatten().take(size).collect()
         });
-        assert_eq!(amd64::short8(&keys, narrow, seed), single);
-        let texts: [Block; 8] = std::array::from_fn(|_| words(next(), next()));
-        let sizes: [usize; 8] = std::array::from_fn(|_| {
-            let [low, ..] = next().to_le_bytes();
-            usize::from(low & 15) + 1
-        });
-        let parts: [&[u8]; 8] = std::array::from_fn(|i| {
-            let size = sizes.get(i).copied().unwrap_or(1);
-            texts.get(i).and_then(|t| t.get(..size)).unwrap_or(&[1])
-        });
-        let single = parts.map(|p| amd64::memhash(&keys, p, seed));
-        assert_eq!(amd64::memhash8(&keys, parts, seed), Some(single));
+        let parts: [&[u8]; 8] = std::array::from_fn(|i| texts.get(i).map_or(&[][..], |t| t));
+        let eight = amd64::memhash8(&keys, parts, seeds);
+        for ((part, seed), hash) in parts.into_iter().zip(seeds).zip(eight) {
+            assert_eq!(
+                hash,
+                amd64::memhash(&keys, part, seed),
+                "{} bytes",
+                part.len()
+            );
+        }
     }
-    let keys = Schedule([[7; 16]; 8]);
-    assert_eq!(amd64::memhash8(&keys, [&[]; 8], 1), None);
-    assert_eq!(amd64::memhash8(&keys, [&[1; 17]; 8], 1), None);
 }

@@ -8,6 +8,7 @@ use crate::hash::run::KeyHash;
 use crate::maps::image::EntryRef;
 use crate::maps::image::MapImage;
 use crate::maps::image::Place;
+use crate::maps::image::Record;
 use std::ops::Deref;
 use std::ops::DerefMut;
 use std::sync::Arc;
@@ -117,6 +118,30 @@ impl Default for TypeFacts {
 }
 
 impl MapImage<'_> {
+    /// Calls `each` for every bucket or group with the hashes of its live entries, in their order. False, and nothing
+    /// was called, unless every live entry has one.
+    pub fn for_each_hashed_record<'i>(
+        &'i self,
+        mut each: impl FnMut(Record<'i>, &'i [u64]),
+    ) -> bool {
+        if !self.keys.odd.is_empty() || self.keys.hashes.is_empty() {
+            return false;
+        }
+        let mut rest = self.keys.hashes.as_slice();
+        self.for_each_unit(|unit| {
+            unit.for_each_record(|record| {
+                let (_, live) = record.marks(self.abi);
+                let n = usize::try_from(live.count_ones())
+                    .unwrap_or(0)
+                    .min(rest.len());
+                let (own, behind) = rest.split_at(n);
+                rest = behind;
+                each(record, own);
+            });
+        });
+        true
+    }
+
     /// Calls `each` for every live entry with its hash, if hashes were asked for and are known.
     pub fn for_each_key<'i>(&'i self, mut each: impl FnMut(EntryRef<'i>, KeyHash)) {
         let mut hashes = self.keys.hashes.iter();

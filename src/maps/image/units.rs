@@ -269,6 +269,51 @@ pub enum Record<'i> {
     },
 }
 
+impl Record<'_> {
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Record::Bucket { bytes, .. } | Record::Group { bytes, .. } => bytes,
+        }
+    }
+
+    /// The tophash or control bytes as one word, cell or slot 0 lowest, and the highest bit of each that holds an entry.
+    pub fn marks(&self, abi: Abi) -> (u64, u64) {
+        match self {
+            Record::Bucket { bytes, .. } => {
+                let marks = bytes.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
+                (marks, live_tops(marks))
+            }
+            Record::Group { bytes, .. } => {
+                let marks = abi.u64(bytes, 0).unwrap_or_default();
+                (marks, !marks & TOPS)
+            }
+        }
+    }
+
+    /// The place of its cell or slot `i`.
+    pub fn place(&self, i: u8) -> Place {
+        match *self {
+            Record::Bucket {
+                old,
+                chain,
+                position,
+                ..
+            } => Place::Cell {
+                old,
+                chain,
+                position,
+                cell: i,
+            },
+            Record::Group { dir, group, .. } => Place::Slot {
+                dir,
+                group,
+                slot: i,
+            },
+        }
+    }
+}
+
 impl OverflowBucket<'_> {
     /// As a bucket of its chain.
     pub fn bucket(&self) -> BucketRef<'_> {
