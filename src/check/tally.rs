@@ -180,7 +180,7 @@ impl Tallies {
             all.tables = sums.collect();
         }
         all.stale_elem = stale.elem;
-        all.stale_key = stale.key;
+        all.stale_key = stale.key && !stale.keyless;
         all
     }
 }
@@ -192,6 +192,13 @@ struct Stale<'i> {
     layout: &'i SlotLayout,
     elem: bool,
     key: bool,
+    /// Keys have no pointers, so that none is stale.
+    keyless: bool,
+}
+
+/// Whether no key of the map can lead anywhere.
+fn has_no_pointers(slots: &SlotLayout) -> bool {
+    !slots.indirect_key && slots.key_ptr_words.is_empty()
 }
 
 impl<'i> Stale<'i> {
@@ -201,7 +208,9 @@ impl<'i> Stale<'i> {
             slots: image.slots.offsets(),
             layout: &image.slots,
             elem: false,
-            key: false,
+            // A key without pointers is never stale: there is nothing to look for.
+            key: has_no_pointers(&image.slots),
+            keyless: has_no_pointers(&image.slots),
         }
     }
 
@@ -217,23 +226,24 @@ impl<'i> Stale<'i> {
             complete: is_read(groups),
             ..Tally::default()
         };
-        for (_, bytes) in groups.records() {
+        groups.records().for_each(|(_, bytes)| {
             let word = self.abi.u64(bytes, 0).unwrap_or_default();
             sum.add(Tally::of_word(word));
             let free = equal_tops(word, ctrl::EMPTY) | equal_tops(word, ctrl::DELETED);
             self.add(bytes, free);
-        }
+        });
         sum
     }
 
     fn add(&mut self, record: &[u8], free: u64) {
-        if self.elem && self.key {
-            return;
-        }
         for i in slots_of(free) {
-            let elem = self.slots.elem(record, i);
-            self.elem |= elem.is_some_and(|elem| !is_zero(elem));
-            self.key |= is_stale_key(self.abi, self.layout, record, u64::from(i));
+            if !self.elem {
+                let elem = self.slots.elem(record, i);
+                self.elem = elem.is_some_and(|elem| !is_zero(elem));
+            }
+            if !self.key {
+                self.key = is_stale_key(self.abi, self.layout, record, u64::from(i));
+            }
         }
     }
 }

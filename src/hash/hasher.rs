@@ -47,7 +47,8 @@ pub struct Hashers<'v, 'a> {
     before_not_in_heap: bool,
     by_map: Dense<KeyType>,
     held: Mutex<HashMap<TypeWord, Option<Arc<Held>>>>,
-    proven: OnceLock<HashSet<TypeId>>,
+    /// Ascending: maps ask each for itself.
+    proven: OnceLock<Vec<TypeId>>,
 }
 
 /// How the keys of one map type are hashed.
@@ -86,7 +87,7 @@ pub enum HasherFact {
 }
 
 /// What an interface holds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Held {
     /// How it is hashed; `None` when it cannot be.
     pub(crate) plan: Option<Plan>,
@@ -142,12 +143,17 @@ impl<'v, 'a> Hashers<'v, 'a> {
 
     /// Whether the keys of this map type were seen to hash as badmap believes they do.
     pub fn is_proven(&self, map: TypeId) -> bool {
-        self.proven.get().is_some_and(|types| types.contains(&map))
+        let types = self.proven.get();
+        types.is_some_and(|types| types.binary_search(&map).is_ok())
     }
 
     /// Says of which map types that is so; the first word counts.
     pub fn set_proven(&self, types: HashSet<TypeId>) {
-        self.proven.get_or_init(|| types);
+        self.proven.get_or_init(|| {
+            let mut types: Vec<TypeId> = types.into_iter().collect();
+            types.sort_unstable();
+            types
+        });
     }
 
     /// Bytes behind the keys of one map that are hashed at most: keys of a sane map do not share their

@@ -6,11 +6,13 @@ use crate::base::fault::Fault;
 use crate::base::fault::Why;
 use crate::base::limits::MAX_TYPE_DEPTH;
 use crate::hash::hasher::Hashers;
+use crate::hash::hasher::Held;
 use crate::hash::memhash::MemHash;
 use crate::hash::plan::Plan;
 use crate::hash::plan::Step;
 use crate::process::memory::Memory;
 use std::borrow::Cow;
+use std::rc::Rc;
 
 /// Fewer keys than that are hashed faster one after the other.
 const WORTH: usize = 3;
@@ -49,7 +51,17 @@ pub struct KeyHasher<'h, 'v, 'a> {
     mem: &'h Memory<'a>,
     work: u64,
     most: u64,
+    /// What the first words of the interfaces met last say: a map holds few types.
+    words: Vec<Word>,
+    /// Where the next one goes when the list is full.
+    next_word: usize,
 }
+
+/// The first word of an interface, whether it is a descriptor, and what the interface holds.
+type Word = (Addr, bool, Option<Rc<Held>>);
+
+/// Most first words that are remembered at a time.
+const MAX_WORDS: usize = 16;
 
 impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
     /// For one map; `None` when the process's hash is not known.
@@ -60,6 +72,8 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
             mem,
             work: 0,
             most: hashers.most_work(),
+            words: Vec::new(),
+            next_word: 0,
         })
     }
 
@@ -252,6 +266,28 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
         bytes.map_err(KeyHash::Fault)
     }
 
+    /// What an interface of this first word holds.
+    fn held(&mut self, word: Addr, empty: bool) -> Option<Rc<Held>> {
+        let known = self
+            .words
+            .iter()
+            .find(|(w, e, _)| *w == word && *e == empty);
+        if let Some((_, _, held)) = known {
+            return held.clone();
+        }
+        let held = self
+            .hashers
+            .dynamic(word, empty)
+            .map(|held| Rc::new(held.as_ref().clone()));
+        let said = (word, empty, held.clone());
+        match self.words.get_mut(self.next_word % MAX_WORDS) {
+            Some(old) => *old = said,
+            None => self.words.push(said),
+        }
+        self.next_word = self.next_word.wrapping_add(1);
+        held
+    }
+
     /// Source: `runtime/alg.go`, `interhash` and `nilinterhash`, all versions.
     fn iface(
         &mut self,
@@ -276,7 +312,7 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
         if depth > MAX_TYPE_DEPTH {
             return Err(fault);
         }
-        let held = hashers.dynamic(word, empty).ok_or(fault)?;
+        let held = self.held(word, empty).ok_or(fault)?;
         let Some(plan) = &held.plan else {
             return Err(if held.is_unhashable {
                 KeyHash::Unhashable { word }

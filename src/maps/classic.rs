@@ -125,7 +125,7 @@ impl<'a> ClassicReader<'_, '_, 'a> {
         let main = std::mem::replace(&mut array.main, empty_storage());
         let mut seen: HashMap<Addr, u64> = HashMap::new();
         let in_array = in_array(&main, array.room);
-        for (chain, bytes) in main.records() {
+        main.records().for_each(|(chain, bytes)| {
             let mut from = main.record_addr(chain).unwrap_or_default();
             let mut to = Addr(self.mem.abi.uptr(bytes, overflow_off).unwrap_or(0));
             let mut position = 0u32;
@@ -170,7 +170,7 @@ impl<'a> ClassicReader<'_, '_, 'a> {
                     }
                 }
             }
-        }
+        });
         array.main = main;
     }
 

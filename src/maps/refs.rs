@@ -59,7 +59,86 @@ impl Found {
     }
 }
 
+/// What the first word of an interface says of its data word.
+#[derive(Debug)]
+struct Said {
+    word: Addr,
+    empty: bool,
+    /// Whether the word can be what it should be, as far as that is known.
+    plausible: Option<bool>,
+    /// Bytes of the value that the data word leads to; 0 where it is the value itself, or where nothing is known.
+    size: u64,
+    /// Where in the value strings are.
+    texts: Vec<u64>,
+}
+
+impl Said {
+    /// Whether the data word leads to a value that takes room.
+    fn is_elsewhere(&self) -> bool {
+        self.size > 0
+    }
+}
+
+/// Most first words that are remembered at a time.
+const MAX_WORDS: usize = 16;
+
+/// What the first words of the interfaces met last say: a map holds few types.
+#[derive(Default, Debug)]
+struct Words {
+    list: Vec<Said>,
+    /// Where the next one goes when the list is full.
+    next: usize,
+}
+
+impl Words {
+    fn get(&mut self, refs: &RefChecker<'_, '_, '_>, word: Addr, empty: bool) -> &Said {
+        let known = self
+            .list
+            .iter()
+            .position(|w| w.word == word && w.empty == empty);
+        let at = known.unwrap_or_else(|| {
+            let said = refs.said(word, empty);
+            let at = self.next % MAX_WORDS;
+            self.next = self.next.wrapping_add(1);
+            match self.list.get_mut(at) {
+                Some(old) => *old = said,
+                None => self.list.push(said),
+            }
+            at
+        });
+        self.list.get(at).unwrap_or(&NOTHING)
+    }
+}
+
+/// A word that says nothing.
+static NOTHING: Said = Said {
+    word: Addr::NIL,
+    empty: true,
+    plausible: None,
+    size: 0,
+    texts: Vec::new(),
+};
+
 impl RefChecker<'_, '_, '_> {
+    fn said(&self, word: Addr, empty: bool) -> Said {
+        let held = self.meta.dynamic(word, empty);
+        let held = held.filter(|held| !word.is_nil() && !held.direct);
+        let texts = held.map(|held| refs_of(self.graph, held.ty));
+        let texts = texts.unwrap_or_default().into_iter();
+        Said {
+            word,
+            empty,
+            plausible: self.meta.is_plausible(word, empty),
+            size: held.map_or(0, |held| self.graph.get(held.ty).size),
+            texts: texts
+                .filter_map(|r| match r {
+                    Ref::Str { off } => Some(off),
+                    _ => None,
+                })
+                .collect(),
+        }
+    }
+
     /// Fills the image's `bad_refs`.
     pub(crate) fn check(&self, image: &mut MapImage<'_>) {
         let Some(plans) = self.layouts.refs(self.graph, &image.slots) else {
@@ -101,15 +180,19 @@ impl RefChecker<'_, '_, '_> {
     ) {
         let slots = image.slots.offsets();
         let Found { bad, total, gaps } = found;
+        let plans = plans
+            .each_ref()
+            .map(|p| Some(p).filter(|p| p.indirect || !p.refs.is_empty()));
+        let mut words = Words::default();
         stretch.for_each_unit(|unit| {
             unit.for_each_entry(image.abi, &slots, &mut |e| {
-                for plan in plans {
+                for plan in plans.into_iter().flatten() {
                     let stored = if plan.half == Half::Key {
                         e.key
                     } else {
                         e.elem
                     };
-                    self.check_half(plan, e.place, stored, gaps, &mut |b| {
+                    self.check_half(plan, e.place, stored, (gaps, &mut words), &mut |b| {
                         *total = total.saturating_add(1);
                         if bad.len() < MAX_FINDINGS_PER_RULE {
                             bad.push(b);
@@ -125,12 +208,12 @@ impl RefChecker<'_, '_, '_> {
         plan: &HalfPlan,
         place: Place,
         stored: &[u8],
-        gaps: &mut Gaps,
+        (gaps, words): (&mut Gaps, &mut Words),
         bad: &mut impl FnMut(BadRef),
     ) {
         let (abi, half) = (self.mem.abi, plan.half);
         if !plan.indirect {
-            self.check_refs(plan, place, stored, gaps, bad);
+            self.check_refs(plan, place, stored, (gaps, words), bad);
             return;
         }
         let ptr = Addr(abi.uptr(stored, 0).unwrap_or(0));
@@ -144,7 +227,7 @@ impl RefChecker<'_, '_, '_> {
             return bad(lost);
         }
         match self.mem.bytes(ptr, plan.size) {
-            Ok(value) => self.check_refs(plan, place, &value, gaps, bad),
+            Ok(value) => self.check_refs(plan, place, &value, (gaps, words), bad),
             Err(f) if f.why.is_the_process() => bad(lost),
             Err(fault) => gaps.push(
                 if half == Half::Key {
@@ -162,7 +245,7 @@ impl RefChecker<'_, '_, '_> {
         plan: &HalfPlan,
         place: Place,
         value: &[u8],
-        gaps: &mut Gaps,
+        (gaps, words): (&mut Gaps, &mut Words),
         bad: &mut impl FnMut(BadRef),
     ) {
         let abi = self.mem.abi;
@@ -184,18 +267,19 @@ impl RefChecker<'_, '_, '_> {
                 Ref::Iface { off, empty } => {
                     let at = usize::try_from(off).unwrap_or(usize::MAX);
                     let first = Addr(abi.uptr(value, at).unwrap_or(0));
-                    let inner = self.inside(first, empty, value, at.saturating_add(word));
-                    if self.meta.is_plausible(first, empty) == Some(false) {
-                        (off, BadRefKind::Iface { word: first })
+                    let data = Addr(abi.uptr(value, at.saturating_add(word)).unwrap_or(0));
+                    let said = words.get(self, first, empty);
+                    let what = if said.plausible == Some(false) {
+                        Some(BadRefKind::Iface { word: first })
+                    } else if said.is_elsewhere() && !self.mem.is_mapped(data, said.size) {
+                        Some(BadRefKind::IfaceData { data })
                     } else {
-                        let data = Addr(abi.uptr(value, at.saturating_add(word)).unwrap_or(0));
-                        if !self.is_iface_data(first, empty, data) {
-                            (off, BadRefKind::IfaceData { data })
-                        } else if let Some(what) = self.pointer_fault(data, false).or(inner) {
-                            (off, what)
-                        } else {
-                            continue;
-                        }
+                        self.pointer_fault(data, false)
+                            .or_else(|| self.inside(said, data))
+                    };
+                    match what {
+                        None => continue,
+                        Some(what) => (off, what),
                     }
                 }
                 Ref::Pointer { off, typed } => {
@@ -240,30 +324,14 @@ impl RefChecker<'_, '_, '_> {
         }
     }
 
-    /// The first bad string inside the value that an interface holds; `at`: where its data word is.
-    fn inside(&self, first: Addr, empty: bool, value: &[u8], at: usize) -> Option<BadRefKind> {
-        let held = self
-            .meta
-            .dynamic(first, empty)
-            .filter(|_| !first.is_nil())?;
-        if held.direct {
-            return None;
-        }
-        let refs = refs_of(self.graph, held.ty);
-        let texts: Vec<u64> = refs
-            .iter()
-            .filter_map(|r| match r {
-                Ref::Str { off } => Some(*off),
-                _ => None,
-            })
-            .collect();
-        if texts.is_empty() {
+    /// The first bad string inside the value that an interface holds.
+    fn inside(&self, said: &Said, data: Addr) -> Option<BadRefKind> {
+        if said.texts.is_empty() {
             return None;
         }
         let abi = self.mem.abi;
-        let data = Addr(abi.uptr(value, at)?);
-        let bytes = self.mem.bytes(data, self.graph.get(held.ty).size).ok()?;
-        texts.iter().find_map(|off| {
+        let bytes = self.mem.bytes(data, said.size).ok()?;
+        said.texts.iter().find_map(|off| {
             let at = usize::try_from(*off).ok()?;
             let data = Addr(abi.uptr(&bytes, at)?);
             let len = abi.int(&bytes, at.checked_add(usize::from(abi.ptr_size))?)?;
@@ -272,21 +340,6 @@ impl RefChecker<'_, '_, '_> {
             }
             self.string_fault(data, len)
         })
-    }
-
-    /// Whether the data word of an interface leads to a value of its type; true where it is the
-    /// value itself, and where the type is not known.
-    fn is_iface_data(&self, first: Addr, empty: bool, data: Addr) -> bool {
-        if first.is_nil() {
-            return true;
-        }
-        match self.meta.dynamic(first, empty) {
-            Some(d) if !d.direct => {
-                let size = self.graph.get(d.ty).size;
-                size == 0 || self.mem.is_mapped(data, size)
-            }
-            _ => true,
-        }
     }
 
     /// What is wrong with a string that is not empty.

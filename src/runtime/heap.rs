@@ -3,6 +3,7 @@
 //! door to all spans (`spans.rs`), pointer bitmaps (`ptrmask.rs`) and size classes (`sizeclass.rs`).
 
 use crate::base::addr::Addr;
+use crate::base::addr::AddrRange;
 use crate::base::fault::Fault;
 use crate::base::home::Home;
 use crate::file::corefile::Machine;
@@ -37,6 +38,8 @@ pub(crate) const STATE_MANUAL: u8 = 2;
 pub struct Heap<'v, 'a> {
     pub(crate) mem: &'v Memory<'a>,
     modules: &'v Modules,
+    /// From the first address of a module to the last: heaps lie elsewhere.
+    module_bounds: AddrRange,
     books: Option<Books>,
     homes: Homes,
     span_books: Option<SpanBooks>,
@@ -75,6 +78,7 @@ impl<'v, 'a> Heap<'v, 'a> {
         Heap {
             mem: program.mem,
             modules,
+            module_bounds: modules.bounds(),
             books,
             homes: homes.unwrap_or_default(),
             span_books: SpanBooks::bind(program, classes.as_ref()),
@@ -124,7 +128,7 @@ impl<'v, 'a> Heap<'v, 'a> {
         if addr.is_nil() {
             return Home::Unmapped;
         }
-        if self.modules.contains(addr) {
+        if self.module_bounds.contains(addr) && self.modules.contains(addr) {
             return Home::Module;
         }
         let Some(books) = &self.books else {

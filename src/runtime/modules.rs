@@ -35,6 +35,19 @@ pub struct Module {
     pub tables: TablePlaces,
 }
 
+impl Module {
+    fn ranges(&self) -> [AddrRange; 6] {
+        [
+            self.data,
+            self.bss,
+            self.noptrdata,
+            self.noptrbss,
+            self.types,
+            self.text,
+        ]
+    }
+}
+
 /// The modules of the process.
 #[derive(Clone, Default, Debug)]
 pub struct Modules {
@@ -88,11 +101,19 @@ impl Modules {
 
     /// Whether `addr` lies in the code, data or types of a module.
     pub fn contains(&self, addr: Addr) -> bool {
-        self.list.iter().any(|m| {
-            [m.data, m.bss, m.noptrdata, m.noptrbss, m.types, m.text]
-                .iter()
-                .any(|r| r.contains(addr))
-        })
+        let holds = |m: &Module| m.ranges().iter().any(|r| r.contains(addr));
+        self.list.iter().any(holds)
+    }
+
+    /// The range from the first address of any module to the last.
+    pub(crate) fn bounds(&self) -> AddrRange {
+        let ranges = self.list.iter().flat_map(Module::ranges);
+        let all = ranges.filter(|r| r.start < r.end);
+        let around = |a: AddrRange, b: AddrRange| AddrRange {
+            start: a.start.min(b.start),
+            end: a.end.max(b.end),
+        };
+        all.reduce(around).unwrap_or_default()
     }
 
     /// Whether `addr` lies in machine code.

@@ -154,26 +154,29 @@ impl<'i, 'a> Stretch<'i, 'a> {
             Stretch::Chains { old, array, range } => {
                 let from = array.overflow.partition_point(|o| o.chain < range.start);
                 let mut rest = array.overflow.get(from..).unwrap_or_default();
-                for (chain, bytes) in array.main.records_in(range.clone()) {
-                    let mut overflow: &[OverflowBucket<'a>] = &[];
-                    if !rest.is_empty() {
-                        let skip = rest.iter().take_while(|o| o.chain < chain).count();
-                        let (_, tail) = rest.split_at(skip.min(rest.len()));
-                        let n = tail.iter().take_while(|o| o.chain == chain).count();
-                        (overflow, rest) = tail.split_at(n.min(tail.len()));
-                    }
-                    let main = BucketRef {
-                        chain,
-                        position: 0,
-                        addr: array.main.record_addr(chain).unwrap_or_default(),
-                        bytes,
-                    };
-                    each(Unit::Chain {
-                        old: *old,
-                        main,
-                        overflow,
+                array
+                    .main
+                    .records_in(range.clone())
+                    .for_each(|(chain, bytes)| {
+                        let mut overflow: &[OverflowBucket<'a>] = &[];
+                        if !rest.is_empty() {
+                            let skip = rest.iter().take_while(|o| o.chain < chain).count();
+                            let (_, tail) = rest.split_at(skip.min(rest.len()));
+                            let n = tail.iter().take_while(|o| o.chain == chain).count();
+                            (overflow, rest) = tail.split_at(n.min(tail.len()));
+                        }
+                        let main = BucketRef {
+                            chain,
+                            position: 0,
+                            addr: array.main.record_addr(chain).unwrap_or_default(),
+                            bytes,
+                        };
+                        each(Unit::Chain {
+                            old: *old,
+                            main,
+                            overflow,
+                        });
                     });
-                }
             }
             Stretch::Groups { dir, groups } => each(Unit::Groups { dir: *dir, groups }),
         }
@@ -208,12 +211,12 @@ impl<'i> Unit<'i, '_> {
                 }
             }
             Unit::Groups { dir, groups } => {
-                for (group, bytes) in groups.records() {
+                groups.records().for_each(|(group, bytes)| {
                     let addr = groups.record_addr(group).unwrap_or_default();
                     let marks = abi.u64(bytes, 0).unwrap_or_default();
                     let place = |slot| Place::Slot { dir, group, slot };
                     slots.marked(bytes, addr, marks, !marks & TOPS, place, each);
-                }
+                });
             }
         }
     }
@@ -236,9 +239,8 @@ impl<'i> Unit<'i, '_> {
                 overflow.iter().for_each(|o| each(of(&o.bucket())));
             }
             Unit::Groups { dir, groups } => {
-                for (group, bytes) in groups.records() {
-                    each(Record::Group { dir, group, bytes });
-                }
+                let record = |(group, bytes)| Record::Group { dir, group, bytes };
+                groups.records().map(record).for_each(each);
             }
         }
     }
