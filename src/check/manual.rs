@@ -49,7 +49,7 @@ fn scope(scope: Scope) -> &'static str {
         Scope::All => "all maps",
         Scope::Classic => "classic maps (up to go1.23, and noswissmap builds of go1.24 and go1.25)",
         Scope::Sync => "sync.Map",
-        Scope::Swiss => "Swiss maps (from go1.24)",
+        Scope::Swiss | Scope::Tables => "Swiss maps (from go1.24)",
     }
 }
 

@@ -44,7 +44,7 @@ pub static RULES: &[Rule] = &[
     Rule {
         id: "SW-DIRBITS",
         severity: Severity::Error,
-        scope: Scope::Swiss,
+        scope: Scope::Tables,
         holds_mid_write: false,
         statement: "Every entry stands in the table that the top bits of its key's hash lead to.",
         source: "`internal/runtime/maps/map.go`, `directoryIndex`, and `internal/runtime/maps/table.go`, \
@@ -58,7 +58,7 @@ pub static RULES: &[Rule] = &[
     Rule {
         id: "SW-REACH",
         severity: Severity::Error,
-        scope: Scope::Swiss,
+        scope: Scope::Tables,
         holds_mid_write: false,
         statement: "On the way that a lookup takes through the groups of a table, no group before the entry's own has an \
             empty slot.",

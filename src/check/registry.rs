@@ -29,6 +29,8 @@ use crate::check::trust::header_is_misplaced;
 use crate::maps::image::Body;
 use crate::maps::image::Gaps;
 use crate::maps::image::MapImage;
+use crate::maps::image::Shape;
+use crate::maps::image::SwissImage;
 use crate::maps::syncmap::SyncMapImage;
 use std::sync::LazyLock;
 
@@ -78,6 +80,10 @@ pub fn check_map(image: &MapImage<'_>) -> MapVerdict {
     let mut said = Verdicts::default();
     let applying = match image.body {
         Body::Classic(_) => &APPLYING.classic,
+        Body::Swiss(SwissImage {
+            shape: Shape::Small(_),
+            ..
+        }) => &APPLYING.small,
         Body::Swiss(_) => &APPLYING.swiss,
         Body::Unreadable => &APPLYING.unreadable,
     };
@@ -149,6 +155,7 @@ impl MapVerdict {
 struct Applying {
     classic: Vec<(&'static Rule, MapCheck)>,
     swiss: Vec<(&'static Rule, MapCheck)>,
+    small: Vec<(&'static Rule, MapCheck)>,
     unreadable: Vec<(&'static Rule, MapCheck)>,
 }
 
@@ -156,8 +163,8 @@ struct Applying {
 type MapCheck = fn(&Subject<'_, '_>, &mut Verdicts);
 
 static APPLYING: LazyLock<Applying> = LazyLock::new(|| {
-    let of = |scope: Scope| {
-        let concerned = rules().filter(|r| r.scope == Scope::All || r.scope == scope);
+    let of = |scopes: &[Scope]| {
+        let concerned = rules().filter(|r| r.scope == Scope::All || scopes.contains(&r.scope));
         let check = |rule: &'static Rule| match rule.check {
             Check::Map(check) => Some((rule, check)),
             Check::Sync(_) => None,
@@ -165,8 +172,9 @@ static APPLYING: LazyLock<Applying> = LazyLock::new(|| {
         concerned.filter_map(check).collect()
     };
     Applying {
-        classic: of(Scope::Classic),
-        swiss: of(Scope::Swiss),
-        unreadable: of(Scope::All),
+        classic: of(&[Scope::Classic]),
+        swiss: of(&[Scope::Swiss, Scope::Tables]),
+        small: of(&[Scope::Swiss]),
+        unreadable: of(&[]),
     }
 });

@@ -39,6 +39,8 @@ pub enum Scope {
     Classic,
     /// Swiss maps.
     Swiss,
+    /// Swiss maps with a directory of tables: nothing is to be said of one whose header leads to a single group.
+    Tables,
     /// `sync.Map`.
     Sync,
 }

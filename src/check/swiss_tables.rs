@@ -33,7 +33,7 @@ pub static RULES: &[Rule] = &[
     Rule {
         id: "SW-CAP",
         severity: Severity::Error,
-        scope: Scope::Swiss,
+        scope: Scope::Tables,
         holds_mid_write: true,
         statement: "A table's `capacity` is a power of two from 8 to 1024, `lengthMask` is the number of its groups \
             minus one, and the group array has room for them.",
@@ -63,7 +63,7 @@ pub static RULES: &[Rule] = &[
     Rule {
         id: "SW-USED",
         severity: Severity::Error,
-        scope: Scope::Swiss,
+        scope: Scope::Tables,
         holds_mid_write: false,
         statement: "A table's `used` equals the number of its full control bytes.",
         source: "`internal/runtime/maps/table_debug.go`, `(*table).checkInvariants`, from go1.24.",
@@ -78,7 +78,7 @@ pub static RULES: &[Rule] = &[
     Rule {
         id: "SW-GROWTH",
         severity: Severity::Error,
-        scope: Scope::Swiss,
+        scope: Scope::Tables,
         holds_mid_write: false,
         statement: "A table's `growthLeft` is seven eighths of its capacity, minus its entries, minus its deleted \
             slots.",
@@ -94,7 +94,7 @@ pub static RULES: &[Rule] = &[
     Rule {
         id: "SW-EMPTY",
         severity: Severity::Error,
-        scope: Scope::Swiss,
+        scope: Scope::Tables,
         holds_mid_write: false,
         statement: "At least one eighth of a table's slots are empty; deleted slots do not count as empty.",
         source: "`internal/runtime/maps/table_debug.go`, `(*table).checkInvariants`, and \
@@ -108,7 +108,7 @@ pub static RULES: &[Rule] = &[
     Rule {
         id: "SW-NOMIX",
         severity: Severity::Error,
-        scope: Scope::Swiss,
+        scope: Scope::Tables,
         holds_mid_write: false,
         statement: "No group of a table holds both an empty and a deleted slot.",
         source: "`internal/runtime/maps/table.go`, `(*table).Delete` from go1.24 and `(*table).pruneTombstones` from \
@@ -123,7 +123,7 @@ pub static RULES: &[Rule] = &[
     Rule {
         id: "SW-TOMB",
         severity: Severity::Error,
-        scope: Scope::Swiss,
+        scope: Scope::Tables,
         holds_mid_write: false,
         statement: "From go1.25 on, a map that has a deleted slot in any table has `tombstonePossible` set.",
         source: "`internal/runtime/maps/map.go`, `Map.tombstonePossible`, `(*Map).Delete` and `(*Map).Clear`, from \

@@ -60,10 +60,22 @@ fn words(first: u64, second: u64) -> Block {
 /// 16 bytes at `off`, with zeros where `p` has none.
 fn block_at(p: &[u8], off: usize) -> Block {
     let rest = p.get(off..).unwrap_or_default();
-    match rest.first_chunk::<16>() {
-        Some(whole) => *whole,
-        None => joined(&[rest]),
+    if let Some(whole) = rest.first_chunk::<16>() {
+        return *whole;
     }
+    // Two loads that overlap, the second moved to where its bytes belong.
+    let two = |first: u64, last: u64, width: usize| {
+        let shift = u32::try_from(rest.len().saturating_sub(width)).unwrap_or(0) * 8;
+        (u128::from(first) | u128::from(last) << shift).to_le_bytes()
+    };
+    if let (Some(first), Some(last)) = (rest.first_chunk(), rest.last_chunk()) {
+        return two(u64::from_le_bytes(*first), u64::from_le_bytes(*last), 8);
+    }
+    if let (Some(first), Some(last)) = (rest.first_chunk(), rest.last_chunk()) {
+        let word = |bytes: [u8; 4]| u64::from(u32::from_le_bytes(bytes));
+        return two(word(*first), word(*last), 4);
+    }
+    joined(&[rest])
 }
 
 /// Eight blocks that go through the same rounds side by side.

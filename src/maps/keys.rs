@@ -28,6 +28,7 @@ use crate::maps::image::SlotLayout;
 use crate::maps::image::Stretch;
 use crate::maps::image::TypeFacts;
 use crate::maps::image::Unit;
+use crate::maps::image::slots_of;
 use crate::maps::image::tophash;
 use crate::maps::layout::MapLayouts;
 use crate::process::memory::Memory;
@@ -200,17 +201,24 @@ impl<'a> KeyReader<'_, '_, 'a> {
                 }),
             };
             let (mut waiting, mut n): ([&[u8]; 8], usize) = ([&[]; 8], 0);
-            unit.for_each_entry(image.abi, &slots, &mut |e: EntryRef<'_>| {
-                if image.slots.indirect_key {
-                    return hash_some(&[e.key]);
-                }
-                if let Some(to) = waiting.get_mut(n) {
-                    *to = e.key;
-                }
-                n = n.saturating_add(1);
-                if n == waiting.len() {
-                    hash_some(&waiting);
-                    n = 0;
+            unit.for_each_record(|record| {
+                let (_, live) = record.marks(image.abi);
+                for slot in slots_of(live) {
+                    let Some(key) = slots.key(record.bytes(), slot) else {
+                        continue;
+                    };
+                    if image.slots.indirect_key {
+                        hash_some(&[key]);
+                        continue;
+                    }
+                    if let Some(to) = waiting.get_mut(n) {
+                        *to = key;
+                    }
+                    n = n.saturating_add(1);
+                    if n == waiting.len() {
+                        hash_some(&waiting);
+                        n = 0;
+                    }
                 }
             });
             hash_some(waiting.get(..n).unwrap_or_default());

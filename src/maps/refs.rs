@@ -12,8 +12,8 @@ use crate::maps::image::BadRefKind;
 use crate::maps::image::Gaps;
 use crate::maps::image::Half;
 use crate::maps::image::MapImage;
-use crate::maps::image::Place;
 use crate::maps::image::Stretch;
+use crate::maps::image::slots_of;
 use crate::maps::layout::MapLayouts;
 use crate::maps::refplan::HalfPlan;
 use crate::maps::refplan::Ref;
@@ -185,19 +185,27 @@ impl RefChecker<'_, '_, '_> {
             .map(|p| Some(p).filter(|p| p.indirect || !p.refs.is_empty()));
         let mut words = Words::default();
         stretch.for_each_unit(|unit| {
-            unit.for_each_entry(image.abi, &slots, &mut |e| {
-                for plan in plans.into_iter().flatten() {
-                    let stored = if plan.half == Half::Key {
-                        e.key
-                    } else {
-                        e.elem
-                    };
-                    self.check_half(plan, e.place, stored, (gaps, &mut words), &mut |b| {
-                        *total = total.saturating_add(1);
-                        if bad.len() < MAX_FINDINGS_PER_RULE {
-                            bad.push(b);
-                        }
-                    });
+            unit.for_each_record(|record| {
+                let (_, live) = record.marks(image.abi);
+                for slot in slots_of(live) {
+                    for plan in plans.into_iter().flatten() {
+                        let stored = match plan.half {
+                            Half::Key => slots.key(record.bytes(), slot),
+                            Half::Elem => slots.elem(record.bytes(), slot),
+                        };
+                        let Some(stored) = stored else { continue };
+                        self.check_half(plan, stored, (gaps, &mut words), &mut |off, what| {
+                            *total = total.saturating_add(1);
+                            if bad.len() < MAX_FINDINGS_PER_RULE {
+                                bad.push(BadRef {
+                                    place: record.place(slot),
+                                    half: plan.half,
+                                    off,
+                                    what,
+                                });
+                            }
+                        });
+                    }
                 }
             });
         });
@@ -206,29 +214,23 @@ impl RefChecker<'_, '_, '_> {
     fn check_half(
         &self,
         plan: &HalfPlan,
-        place: Place,
         stored: &[u8],
         (gaps, words): (&mut Gaps, &mut Words),
-        bad: &mut impl FnMut(BadRef),
+        bad: &mut impl FnMut(u64, BadRefKind),
     ) {
         let (abi, half) = (self.mem.abi, plan.half);
         if !plan.indirect {
-            self.check_refs(plan, place, stored, (gaps, words), bad);
+            self.check_refs(plan, stored, (gaps, words), bad);
             return;
         }
         let ptr = Addr(abi.uptr(stored, 0).unwrap_or(0));
-        let lost = BadRef {
-            place,
-            half,
-            off: 0,
-            what: BadRefKind::Indirect { ptr },
-        };
+        let lost = BadRefKind::Indirect { ptr };
         if self.heap.home(ptr).holds(ptr, plan.size) == Some(false) {
-            return bad(lost);
+            return bad(0, lost);
         }
         match self.mem.bytes(ptr, plan.size) {
-            Ok(value) => self.check_refs(plan, place, &value, (gaps, words), bad),
-            Err(f) if f.why.is_the_process() => bad(lost),
+            Ok(value) => self.check_refs(plan, &value, (gaps, words), bad),
+            Err(f) if f.why.is_the_process() => bad(0, lost),
             Err(fault) => gaps.push(
                 if half == Half::Key {
                     "indirect key"
@@ -243,10 +245,9 @@ impl RefChecker<'_, '_, '_> {
     fn check_refs(
         &self,
         plan: &HalfPlan,
-        place: Place,
         value: &[u8],
         (gaps, words): (&mut Gaps, &mut Words),
-        bad: &mut impl FnMut(BadRef),
+        bad: &mut impl FnMut(u64, BadRefKind),
     ) {
         let abi = self.mem.abi;
         let word = usize::from(abi.ptr_size);
@@ -314,12 +315,7 @@ impl RefChecker<'_, '_, '_> {
                         why: Why::NotDumped,
                     },
                 ),
-                None => bad(BadRef {
-                    place,
-                    half: plan.half,
-                    off,
-                    what,
-                }),
+                None => bad(off, what),
             }
         }
     }

@@ -34,6 +34,16 @@ pub(crate) fn read_storage<'a>(
     if let Some(room) = home.room_at(addr) {
         out.count = claimed.min(room.checked_div(stride).unwrap_or(0));
     }
+    // In one piece, as nearly always.
+    if let Ok(bytes) = mem.slice(addr, out.count.saturating_mul(stride))
+        && !bytes.is_empty()
+    {
+        out.runs.push(Run {
+            first: 0,
+            bytes: Cow::Borrowed(bytes),
+        });
+        return out;
+    }
     let mut next = 0u64; // first record that is not in a run yet
     for run in mem.runs(addr, out.count.saturating_mul(stride)) {
         match run {

@@ -271,9 +271,9 @@ pub enum Record<'i> {
     },
 }
 
-impl Record<'_> {
+impl<'i> Record<'i> {
     /// Its bytes.
-    pub fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &'i [u8] {
         match self {
             Record::Bucket { bytes, .. } | Record::Group { bytes, .. } => bytes,
         }
