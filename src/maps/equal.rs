@@ -2,7 +2,7 @@
 //! In: the hashes of one chain or table. Out: yes or no, quickly.
 
 /// Most keys that are compared pair by pair.
-const FEW: usize = 16;
+pub(crate) const FEW: usize = 16;
 /// Most keys whose hashes are sorted into a field of bits first.
 pub(crate) const MANY: usize = 4096;
 /// Words of that field: for a full table, 16 bits a key.

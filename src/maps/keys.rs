@@ -11,6 +11,7 @@ use crate::hash::place;
 use crate::hash::plan::Plan;
 use crate::hash::run::KeyHash;
 use crate::hash::run::KeyHasher;
+use crate::maps::equal::FEW;
 use crate::maps::equal::MANY;
 use crate::maps::equal::has_equal;
 use crate::maps::image::Body;
@@ -185,22 +186,22 @@ impl<'a> KeyReader<'_, '_, 'a> {
         gaps: &mut Gaps,
     ) {
         let slots = image.slots.offsets();
+        let (first, odd) = (facts.hashes.len(), facts.odd.len());
+        let mut hash_some = |keys: &[&[u8]]| match hasher.hash8(plan, keys, seed) {
+            Some(hashes) => {
+                let some = hashes.get(..keys.len()).unwrap_or_default();
+                facts.hashes.extend_from_slice(some);
+            }
+            None => keys.iter().for_each(|key| {
+                let hash = match self.value(&image.slots, key) {
+                    Ok(key) => hasher.hash(plan, &key, seed),
+                    Err(other) => other,
+                };
+                facts.add(hash, gaps);
+            }),
+        };
+        let (mut waiting, mut n): ([&[u8]; 8], usize) = ([&[]; 8], 0);
         stretch.for_each_unit(|unit| {
-            let (first, odd) = (facts.hashes.len(), facts.odd.len());
-            let mut hash_some = |keys: &[&[u8]]| match hasher.hash8(plan, keys, seed) {
-                Some(hashes) => {
-                    let some = hashes.get(..keys.len()).unwrap_or_default();
-                    facts.hashes.extend_from_slice(some);
-                }
-                None => keys.iter().for_each(|key| {
-                    let hash = match self.value(&image.slots, key) {
-                        Ok(key) => hasher.hash(plan, &key, seed),
-                        Err(other) => other,
-                    };
-                    facts.add(hash, gaps);
-                }),
-            };
-            let (mut waiting, mut n): ([&[u8]; 8], usize) = ([&[]; 8], 0);
             unit.for_each_record(|record| {
                 let (_, live) = record.marks(image.abi);
                 for slot in slots_of(live) {
@@ -221,11 +222,39 @@ impl<'a> KeyReader<'_, '_, 'a> {
                     }
                 }
             });
-            hash_some(waiting.get(..n).unwrap_or_default());
-            let hashes = facts.hashes.get(first..).unwrap_or_default();
-            if facts.odd.len() > odd || has_equal(hashes) {
+        });
+        hash_some(waiting.get(..n).unwrap_or_default());
+        self.find_twice(image, stretch, plan, hasher, (first, odd), facts);
+    }
+
+    /// Finds keys that are there twice in a chain or table of a stretch, whose hashes begin at `first` and whose odd
+    /// ones at `odd`.
+    fn find_twice(
+        &self,
+        image: &MapImage<'a>,
+        stretch: &Stretch<'_, 'a>,
+        plan: &Plan,
+        hasher: &mut KeyHasher<'_, '_, 'a>,
+        (mut first, mut odd): (usize, usize),
+        facts: &mut KeyFacts,
+    ) {
+        let all = facts.hashes.get(first..).unwrap_or_default();
+        if all.len() <= FEW && facts.odd.len() == odd && !has_equal(all) {
+            return; // in none of them
+        }
+        stretch.for_each_unit(|unit| {
+            let mut n = 0usize;
+            unit.for_each_record(|record| {
+                let (_, live) = record.marks(image.abi);
+                n = n.saturating_add(usize::try_from(live.count_ones()).unwrap_or(0));
+            });
+            let end = first.saturating_add(n);
+            let odd_end = facts.odd.partition_point(|(at, _)| *at < end as u64);
+            let hashes = facts.hashes.get(first..end).unwrap_or_default();
+            if odd_end > odd || has_equal(hashes) {
                 self.find_equal(image, plan, hasher, (&unit, first, odd), facts);
             }
+            (first, odd) = (end, odd_end);
         });
     }
 

@@ -344,6 +344,9 @@ impl RefChecker<'_, '_, '_> {
         if !(0..MAX_STRING).contains(&len) || !self.mem.is_mapped(data, size) {
             return Some(BadRefKind::Str { data, len });
         }
+        if self.heap.room(data).is_some_and(|room| room >= size) {
+            return None;
+        }
         let home = self.heap.home(data);
         let whole = match home {
             Home::Object { allocated, .. } => {
@@ -357,6 +360,9 @@ impl RefChecker<'_, '_, '_> {
 
     /// What is wrong with a pointer. That one may lead nowhere at all is only said where it is `typed`.
     fn pointer_fault(&self, ptr: Addr, typed: bool) -> Option<BadRefKind> {
+        if self.heap.room(ptr).is_some() {
+            return None;
+        }
         match self.heap.home(ptr) {
             home @ (Home::FreeSpan
             | Home::Object {

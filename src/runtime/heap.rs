@@ -123,6 +123,17 @@ impl<'v, 'a> Heap<'v, 'a> {
         self.books.is_some()
     }
 
+    /// Bytes from `addr` to the end of the allocated object that holds it, told in the common case: of `None` only
+    /// `home` says what it means.
+    #[inline]
+    pub(crate) fn room(&self, addr: Addr) -> Option<u64> {
+        let books = self
+            .books
+            .as_ref()
+            .filter(|_| !self.module_bounds.contains(addr))?;
+        self.homes.room(self.mem, books, addr)
+    }
+
     /// Where `addr` lies.
     pub fn home(&self, addr: Addr) -> Home {
         if addr.is_nil() {

@@ -104,6 +104,24 @@ impl Homes {
     /// Where `addr` lies, if it is in a span and the span's books are whole, or in an arena's page without a
     /// span. `None`: the books must be read field by field.
     pub(crate) fn find(&self, mem: &Memory<'_>, books: &Books, addr: Addr) -> Option<Home> {
+        let (arena, number) = self.page(mem, books, addr)?;
+        match number {
+            NO_SPAN => Some(Home::FreeSpan),
+            _ => arena.span(number)?.home(&arena.bits, addr),
+        }
+    }
+
+    /// Bytes from `addr` to the end of the allocated object that holds it. `None` if it lies elsewhere, in its malloc
+    /// header, or where the books are odd: `find` tells.
+    #[inline]
+    pub(crate) fn room(&self, mem: &Memory<'_>, books: &Books, addr: Addr) -> Option<u64> {
+        let (arena, number) = self.page(mem, books, addr)?;
+        arena.span(number)?.room(&arena.bits, addr)
+    }
+
+    /// The arena of `addr`, and what its page table says.
+    #[inline]
+    fn page(&self, mem: &Memory<'_>, books: &Books, addr: Addr) -> Option<(&Arena, u32)> {
         let number = books.arena_number(addr);
         let guess = *self.near.get(bucket(number, self.near.len()))?;
         let guess = usize::try_from(guess).ok()?;
@@ -118,14 +136,7 @@ impl Homes {
             .get_or_init(|| Arena::decode(mem, books, addr).map(Box::new))
             .as_ref()?;
         let page = usize::try_from(books.arena_offset(addr) / PAGE).ok()?;
-        match *arena.pages.get(page)? {
-            NO_SPAN => Some(Home::FreeSpan),
-            ODD => None,
-            n => {
-                let i = usize::try_from(n.checked_sub(FIRST)?).ok()?;
-                arena.spans.get(i)?.home(&arena.bits, addr)
-            }
-        }
+        Some((arena, *arena.pages.get(page)?))
     }
 }
 
@@ -136,6 +147,13 @@ fn bucket(number: u64, room: usize) -> usize {
 }
 
 impl Arena {
+    /// The span of a number; `None` for `NO_SPAN` and `ODD`.
+    #[inline]
+    fn span(&self, number: u32) -> Option<&SpanHome> {
+        self.spans
+            .get(usize::try_from(number.checked_sub(FIRST)?).ok()?)
+    }
+
     /// `None` when there are no books of the arena of `addr`, or when they cannot be read.
     fn decode(mem: &Memory<'_>, books: &Books, addr: Addr) -> Option<Arena> {
         let (arena, _) = books.arena_of(mem, addr).ok().flatten()?;
@@ -229,6 +247,30 @@ impl SpanHome {
         Some(out)
     }
 
+    /// See `Homes::room`.
+    #[inline]
+    fn room(&self, bits: &[u8], addr: Addr) -> Option<u64> {
+        let off = u32::try_from(addr.0.wrapping_sub(self.start.0)).ok()?;
+        if self.kind != SpanKind::Objects || off >= self.used.min(self.bytes) {
+            return None;
+        }
+        let idx = off.checked_div(self.elem_size)?;
+        let inside = off.checked_sub(idx.checked_mul(self.elem_size)?)?;
+        let room = self.elem_size.checked_sub(inside)?;
+        let is_there = inside >= u32::from(self.header) && self.is_allocated(bits, idx);
+        is_there.then_some(u64::from(room))
+    }
+
+    #[inline]
+    fn is_allocated(&self, bits: &[u8], idx: u32) -> bool {
+        let has_bit = || {
+            let at = usize::try_from(self.bits).ok()?;
+            let byte = bits.get(at.checked_add(usize::try_from(idx / 8).ok()?)?)?;
+            Some(byte & (1 << (idx % 8)) != 0)
+        };
+        idx < self.free_index || (idx < self.elems && has_bit().unwrap_or(false))
+    }
+
     /// The same as `Heap::home_in_span` says. `bits`: those of the arena.
     #[inline]
     fn home(&self, bits: &[u8], addr: Addr) -> Option<Home> {
@@ -244,17 +286,12 @@ impl SpanHome {
             SpanKind::Objects => {}
         }
         let idx = from_start.checked_div(self.elem_size)?;
-        let has_bit = || {
-            let at = usize::try_from(self.bits).ok()?;
-            let byte = bits.get(at.checked_add(usize::try_from(idx / 8).ok()?)?)?;
-            Some(byte & (1 << (idx % 8)) != 0)
-        };
         let slot = u64::from(idx).checked_mul(u64::from(self.elem_size))?;
         let header = u64::from(self.header);
         Some(Home::Object {
             start: self.start.checked_add(slot)?.checked_add(header)?,
             size: u64::from(self.elem_size).checked_sub(header)?,
-            allocated: idx < self.free_index || (idx < self.elems && has_bit().unwrap_or(false)),
+            allocated: self.is_allocated(bits, idx),
         })
     }
 }
@@ -300,6 +337,27 @@ mod tests {
         let [yes, no] = [Some(true), Some(false)];
         assert_eq!(told, [yes, yes, no, yes, no]);
         assert_eq!(allocated(&span(170, 0), 169), yes);
+    }
+
+    #[test]
+    fn the_room_of_an_address_is_what_its_home_says() {
+        let some = SpanHome {
+            header: 8,
+            ..span(1, 170)
+        };
+        let bits = [0xff, 0b0000_0010, 0b1];
+        for at in 0xc0_0000_1fff..0xc0_0000_4100u64 {
+            let addr = Addr(at);
+            let by_home = match some.home(&bits, addr) {
+                Some(
+                    home @ Home::Object {
+                        allocated: true, ..
+                    },
+                ) => home.room_at(addr),
+                _ => None,
+            };
+            assert_eq!(some.room(&bits, addr), by_home, "{addr}");
+        }
     }
 
     #[test]

@@ -36,6 +36,22 @@ pub(crate) fn one_bit_words(
     Some(())
 }
 
+/// The same of at most 64 bits of a process with words of 64: bit i is set where bit `first` + i is.
+pub(crate) fn one_bit_mask(mem: &Memory<'_>, bitmap: Addr, first: u64, n: u64) -> Option<u64> {
+    let (word, shift) = (first / 64, first % 64);
+    let count = shift.checked_add(n)?.div_ceil(64);
+    let bytes = mem
+        .bytes(bitmap.element(word, 8)?, count.checked_mul(8)?)
+        .ok()?;
+    let low = mem.abi.u64(&bytes, 0)? >> shift;
+    let high = match mem.abi.u64(&bytes, 8) {
+        Some(high) if shift > 0 => high << 64u64.saturating_sub(shift),
+        _ => 0,
+    };
+    let unused = u32::try_from(64u64.checked_sub(n)?).ok()?;
+    Some((low | high) & u64::MAX.checked_shr(unused).unwrap_or(0))
+}
+
 /// The same of a bitmap with two bits a word: byte i has words 4 i to 4 i + 3. False when a word
 /// said that no pointers follow in the object.
 pub(crate) fn two_bit_words(
@@ -120,6 +136,30 @@ mod tests {
             assert_eq!(one_bit(bytes, endian, 8, 0, 128), [0, 3, 63, 64, 65]);
             assert_eq!(one_bit(bytes, endian, 8, 3, 62), [0, 60, 61]);
             assert_eq!(one_bit(bytes, endian, 8, 4, 59), [0; 0]);
+        }
+        let all = [le, le].concat();
+        for (first, n) in [
+            (0, 64),
+            (0, 4),
+            (1, 3),
+            (3, 62),
+            (63, 64),
+            (63, 2),
+            (66, 62),
+            (127, 1),
+        ] {
+            let read = |mem: &Memory<'_>, each: &mut dyn FnMut(u64)| {
+                let mask = one_bit_mask(mem, AT, first, n)?;
+                (0..64).filter(|i| mask & 1 << i != 0).for_each(each);
+                Some(true)
+            };
+            let (whole, fast) = words_of(&all, Endian::Little, 8, read);
+            assert_eq!(whole, Some(true));
+            assert_eq!(
+                fast,
+                one_bit(&all, Endian::Little, 8, first, n),
+                "{first}, {n}"
+            );
         }
         let be32 = [0, 0, 0, 1, 0x80, 0, 0, 0];
         assert_eq!(one_bit(&be32, Endian::Big, 4, 0, 64), [0, 63]);

@@ -11,6 +11,7 @@ use crate::runtime::claims::MSPAN;
 use crate::runtime::claims::SPAN_INLINE_MARK_BITS;
 use crate::runtime::heap::Heap;
 use crate::runtime::program::Program;
+use crate::runtime::ptrbits::one_bit_mask;
 use crate::runtime::ptrbits::one_bit_words;
 use crate::runtime::ptrbits::two_bit_words;
 use crate::runtime::spans::Object;
@@ -102,6 +103,14 @@ impl Heap<'_, '_> {
         let words = obj.size.checked_div(self.mem.abi.word())?;
         if words > MASK_WORDS || span.user_arena {
             return None;
+        }
+        if let Some(Bitmap::InSpan { inline }) = self.pointers.bitmap
+            && !span.noscan
+            && words > 1
+            && self.mem.abi.ptr_size == 8
+        {
+            let (bitmap, first) = self.bitmap_in_span(span, obj, inline)?;
+            return one_bit_mask(self.mem, bitmap, first, words);
         }
         let mut mask = 0u64;
         self.bitmap_words(span, obj, words, &mut |i| {
@@ -210,25 +219,32 @@ impl Heap<'_, '_> {
             each(0); // what has no pointers is noscan
             return Some(());
         }
-        let word = self.mem.abi.word();
         match self.pointers.bitmap? {
             Bitmap::InSpan { inline } => {
-                if span.class == 0 || span.header != 0 {
-                    return None; // by its type only
-                }
-                let bytes = span.pages.size().checked_div(word.checked_mul(8)?)?;
-                let behind = if span.inline_marks.is_nil() {
-                    0
-                } else {
-                    inline
-                };
-                let at = span.pages.size().checked_sub(bytes)?.checked_sub(behind)?;
-                let bitmap = span.pages.start.checked_add(at)?;
-                let first = obj.start.offset_from(span.pages.start)?.checked_div(word)?;
+                let (bitmap, first) = self.bitmap_in_span(span, obj, inline)?;
                 one_bit_words(self.mem, bitmap, first, words, each)
             }
             kind => self.arena_words(kind, obj.start, words, each),
         }
+    }
+
+    /// The bitmap at the end of a span of small objects, and the bit of an object's first word. `None` where only the
+    /// type tells. `inline`: bytes of the mark bits behind it, where there are such.
+    fn bitmap_in_span(&self, span: &Span, obj: &Object, inline: u64) -> Option<(Addr, u64)> {
+        if span.class == 0 || span.header != 0 {
+            return None;
+        }
+        let word = self.mem.abi.word();
+        let bytes = span.pages.size().checked_div(word.checked_mul(8)?)?;
+        let behind = if span.inline_marks.is_nil() {
+            0
+        } else {
+            inline
+        };
+        let at = span.pages.size().checked_sub(bytes)?.checked_sub(behind)?;
+        let bitmap = span.pages.start.checked_add(at)?;
+        let first = obj.start.offset_from(span.pages.start)?;
+        Some((bitmap, first.checked_div(word)?))
     }
 
     /// The same by the bitmaps of the arenas; a large object may lie in several.
