@@ -20,6 +20,7 @@ use crate::maps::refplan::Ref;
 use crate::maps::refplan::refs_of;
 use crate::process::memory::Memory;
 use crate::runtime::heap::Heap;
+use crate::runtime::homes::Near;
 use crate::runtime::typemeta::TypeMeta;
 use crate::types::graph::TypeGraph;
 
@@ -79,6 +80,13 @@ impl Said {
     }
 }
 
+/// What is at hand while entries are looked at.
+struct Aids<'r, 'g> {
+    gaps: &'g mut Gaps,
+    words: Words,
+    near: Near<'r>,
+}
+
 /// Most first words that are remembered at a time.
 const MAX_WORDS: usize = 16;
 
@@ -119,7 +127,7 @@ static NOTHING: Said = Said {
     texts: Vec::new(),
 };
 
-impl RefChecker<'_, '_, '_> {
+impl<'r> RefChecker<'r, '_, '_> {
     fn said(&self, word: Addr, empty: bool) -> Said {
         let held = self.meta.dynamic(word, empty);
         let held = held.filter(|held| !word.is_nil() && !held.direct);
@@ -180,10 +188,15 @@ impl RefChecker<'_, '_, '_> {
     ) {
         let slots = image.slots.offsets();
         let Found { bad, total, gaps } = found;
+        let mut aids = Aids {
+            gaps,
+            words: Words::default(),
+            near: Near::default(),
+        };
+        let mut other = Near::default();
         let plans = plans
             .each_ref()
             .map(|p| Some(p).filter(|p| p.indirect || !p.refs.is_empty()));
-        let mut words = Words::default();
         stretch.for_each_unit(|unit| {
             unit.for_each_record(|record| {
                 let (_, live) = record.marks(image.abi);
@@ -194,7 +207,9 @@ impl RefChecker<'_, '_, '_> {
                             Half::Elem => slots.elem(record.bytes(), slot),
                         };
                         let Some(stored) = stored else { continue };
-                        self.check_half(plan, stored, (gaps, &mut words), &mut |off, what| {
+                        // What keys refer to often lies together, and so does what elems do.
+                        std::mem::swap(&mut aids.near, &mut other);
+                        self.check_half(plan, stored, &mut aids, &mut |off, what| {
                             *total = total.saturating_add(1);
                             if bad.len() < MAX_FINDINGS_PER_RULE {
                                 bad.push(BadRef {
@@ -215,12 +230,12 @@ impl RefChecker<'_, '_, '_> {
         &self,
         plan: &HalfPlan,
         stored: &[u8],
-        (gaps, words): (&mut Gaps, &mut Words),
+        aids: &mut Aids<'r, '_>,
         bad: &mut impl FnMut(u64, BadRefKind),
     ) {
         let (abi, half) = (self.mem.abi, plan.half);
         if !plan.indirect {
-            self.check_refs(plan, stored, (gaps, words), bad);
+            self.check_refs(plan, stored, aids, bad);
             return;
         }
         let ptr = Addr(abi.uptr(stored, 0).unwrap_or(0));
@@ -229,9 +244,9 @@ impl RefChecker<'_, '_, '_> {
             return bad(0, lost);
         }
         match self.mem.bytes(ptr, plan.size) {
-            Ok(value) => self.check_refs(plan, &value, (gaps, words), bad),
+            Ok(value) => self.check_refs(plan, &value, aids, bad),
             Err(f) if f.why.is_the_process() => bad(0, lost),
-            Err(fault) => gaps.push(
+            Err(fault) => aids.gaps.push(
                 if half == Half::Key {
                     "indirect key"
                 } else {
@@ -246,7 +261,7 @@ impl RefChecker<'_, '_, '_> {
         &self,
         plan: &HalfPlan,
         value: &[u8],
-        (gaps, words): (&mut Gaps, &mut Words),
+        aids: &mut Aids<'r, '_>,
         bad: &mut impl FnMut(u64, BadRefKind),
     ) {
         let abi = self.mem.abi;
@@ -260,7 +275,7 @@ impl RefChecker<'_, '_, '_> {
                     if len == 0 {
                         continue;
                     }
-                    match self.string_fault(data, len) {
+                    match self.string_fault(&mut aids.near, data, len) {
                         None => continue,
                         Some(what) => (off, what),
                     }
@@ -269,14 +284,15 @@ impl RefChecker<'_, '_, '_> {
                     let at = usize::try_from(off).unwrap_or(usize::MAX);
                     let first = Addr(abi.uptr(value, at).unwrap_or(0));
                     let data = Addr(abi.uptr(value, at.saturating_add(word)).unwrap_or(0));
-                    let said = words.get(self, first, empty);
+                    let said = aids.words.get(self, first, empty);
+                    let near = &mut aids.near;
                     let what = if said.plausible == Some(false) {
                         Some(BadRefKind::Iface { word: first })
                     } else if said.is_elsewhere() && !self.mem.is_mapped(data, said.size) {
                         Some(BadRefKind::IfaceData { data })
                     } else {
-                        self.pointer_fault(data, false)
-                            .or_else(|| self.inside(said, data))
+                        self.pointer_fault(near, data, false)
+                            .or_else(|| self.inside(near, said, data))
                     };
                     match what {
                         None => continue,
@@ -285,7 +301,8 @@ impl RefChecker<'_, '_, '_> {
                 }
                 Ref::Pointer { off, typed } => {
                     let at = usize::try_from(off).unwrap_or(usize::MAX);
-                    match self.pointer_fault(Addr(abi.uptr(value, at).unwrap_or(0)), typed) {
+                    let ptr = Addr(abi.uptr(value, at).unwrap_or(0));
+                    match self.pointer_fault(&mut aids.near, ptr, typed) {
                         None => continue,
                         Some(what) => (off, what),
                     }
@@ -294,7 +311,7 @@ impl RefChecker<'_, '_, '_> {
                     let at = usize::try_from(off).unwrap_or(usize::MAX);
                     let cap = abi.int(value, at.saturating_add(word).saturating_add(word));
                     let data = Addr(abi.uptr(value, at).unwrap_or(0));
-                    match self.pointer_fault(data, true) {
+                    match self.pointer_fault(&mut aids.near, data, true) {
                         Some(what) if cap != Some(0) => (off, what),
                         _ => continue,
                     }
@@ -307,7 +324,7 @@ impl RefChecker<'_, '_, '_> {
                 _ => None,
             };
             match lost.filter(|at| self.mem.may_be_left_out(*at)) {
-                Some(addr) => gaps.push(
+                Some(addr) => aids.gaps.push(
                     "what an entry refers to",
                     Fault {
                         addr,
@@ -321,7 +338,7 @@ impl RefChecker<'_, '_, '_> {
     }
 
     /// The first bad string inside the value that an interface holds.
-    fn inside(&self, said: &Said, data: Addr) -> Option<BadRefKind> {
+    fn inside(&self, near: &mut Near<'r>, said: &Said, data: Addr) -> Option<BadRefKind> {
         if said.texts.is_empty() {
             return None;
         }
@@ -334,17 +351,17 @@ impl RefChecker<'_, '_, '_> {
             if len == 0 {
                 return None;
             }
-            self.string_fault(data, len)
+            self.string_fault(near, data, len)
         })
     }
 
     /// What is wrong with a string that is not empty.
-    fn string_fault(&self, data: Addr, len: i64) -> Option<BadRefKind> {
+    fn string_fault(&self, near: &mut Near<'r>, data: Addr, len: i64) -> Option<BadRefKind> {
         let size = len.unsigned_abs();
         if !(0..MAX_STRING).contains(&len) || !self.mem.is_mapped(data, size) {
             return Some(BadRefKind::Str { data, len });
         }
-        if self.heap.room(data).is_some_and(|room| room >= size) {
+        if self.heap.room(near, data).is_some_and(|room| room >= size) {
             return None;
         }
         let home = self.heap.home(data);
@@ -359,8 +376,8 @@ impl RefChecker<'_, '_, '_> {
     }
 
     /// What is wrong with a pointer. That one may lead nowhere at all is only said where it is `typed`.
-    fn pointer_fault(&self, ptr: Addr, typed: bool) -> Option<BadRefKind> {
-        if self.heap.room(ptr).is_some() {
+    fn pointer_fault(&self, near: &mut Near<'r>, ptr: Addr, typed: bool) -> Option<BadRefKind> {
+        if self.heap.room(near, ptr).is_some() {
             return None;
         }
         match self.heap.home(ptr) {

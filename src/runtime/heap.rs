@@ -13,6 +13,7 @@ use crate::runtime::claims::HEAP_ARENA;
 use crate::runtime::claims::MHEAP;
 use crate::runtime::claims::MSPAN;
 use crate::runtime::homes::Homes;
+use crate::runtime::homes::Near;
 use crate::runtime::modules::Modules;
 use crate::runtime::mspan::MspanFields;
 use crate::runtime::program::Program;
@@ -126,12 +127,12 @@ impl<'v, 'a> Heap<'v, 'a> {
     /// Bytes from `addr` to the end of the allocated object that holds it, told in the common case: of `None` only
     /// `home` says what it means.
     #[inline]
-    pub(crate) fn room(&self, addr: Addr) -> Option<u64> {
+    pub(crate) fn room<'h>(&'h self, near: &mut Near<'h>, addr: Addr) -> Option<u64> {
         let books = self
             .books
             .as_ref()
             .filter(|_| !self.module_bounds.contains(addr))?;
-        self.homes.room(self.mem, books, addr)
+        self.homes.room(self.mem, books, near, addr)
     }
 
     /// Where `addr` lies.

@@ -31,6 +31,10 @@ pub(crate) struct Homes {
     near: Vec<u32>,
 }
 
+/// The span that was asked for last: what is asked for next often lies in it too.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Near<'h>(Option<(&'h Arena, &'h SpanHome)>);
+
 /// One arena.
 #[derive(Debug)]
 struct Arena {
@@ -114,9 +118,22 @@ impl Homes {
     /// Bytes from `addr` to the end of the allocated object that holds it. `None` if it lies elsewhere, in its malloc
     /// header, or where the books are odd: `find` tells.
     #[inline]
-    pub(crate) fn room(&self, mem: &Memory<'_>, books: &Books, addr: Addr) -> Option<u64> {
+    pub(crate) fn room<'h>(
+        &'h self,
+        mem: &Memory<'_>,
+        books: &Books,
+        near: &mut Near<'h>,
+        addr: Addr,
+    ) -> Option<u64> {
+        if let Some((arena, span)) = near.0
+            && let Some(room) = span.room(&arena.bits, addr)
+        {
+            return Some(room);
+        }
         let (arena, number) = self.page(mem, books, addr)?;
-        arena.span(number)?.room(&arena.bits, addr)
+        let span = arena.span(number)?;
+        near.0 = Some((arena, span));
+        span.room(&arena.bits, addr)
     }
 
     /// The arena of `addr`, and what its page table says.
