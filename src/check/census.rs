@@ -180,9 +180,16 @@ impl Count<'_, '_, '_> {
     fn add_record(&mut self, image: &MapImage<'_>, record: &Record<'_>, hashes: &[u64]) {
         let (marks, live) = record.marks(image.abi);
         let mut expected = 0u64;
-        for (slot, hash) in slots_of(live).zip(hashes) {
-            let mark = u64::from(image.mark_of(*hash));
-            expected |= mark.wrapping_shl(u32::from(slot).wrapping_mul(8));
+        let mut add = |mark: fn(Abi, u64) -> u8| {
+            for (slot, hash) in slots_of(live).zip(hashes) {
+                let mark = u64::from(mark(image.abi, *hash));
+                expected |= mark.wrapping_shl(u32::from(slot).wrapping_mul(8));
+            }
+        };
+        if self.classic {
+            add(place::tophash);
+        } else {
+            add(|_, hash| place::h2(hash));
         }
         // The highest bits of some bytes become all bits of them.
         let used = (live >> 7).wrapping_mul(0xff);

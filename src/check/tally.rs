@@ -214,6 +214,17 @@ impl<'i> Stale<'i> {
         }
     }
 
+    /// Whether the free slots are the last ones, as in a map that nothing was deleted from, and all of their bytes are
+    /// zero.
+    fn is_clean_to_the_end(&self, record: &[u8], free: u64) -> bool {
+        let first = free.trailing_zeros() / 8;
+        let last_ones = TOPS.wrapping_shl(first.wrapping_mul(8));
+        let [first, ..] = first.to_le_bytes();
+        free == last_ones
+            && (self.keyless || self.slots.keys_from(record, first).is_some_and(all_zero))
+            && self.slots.elems_from(record, first).is_some_and(all_zero)
+    }
+
     fn add_bucket(&mut self, bucket: &BucketRef<'_>) {
         let marks = bucket.marks();
         let free = equal_tops(marks, tophash::EMPTY_REST) | equal_tops(marks, tophash::EMPTY_ONE);
@@ -236,6 +247,9 @@ impl<'i> Stale<'i> {
     }
 
     fn add(&mut self, record: &[u8], free: u64) {
+        if free == 0 || self.is_clean_to_the_end(record, free) {
+            return;
+        }
         for i in slots_of(free) {
             if !self.elem {
                 let elem = self.slots.elem(record, i);

@@ -8,7 +8,7 @@ use crate::find::nodes::Nodes;
 use crate::maps::image::Half;
 use crate::maps::syncmap::SyncMapImage;
 use crate::types::graph::TypeId;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Places on the way to one map that are of use.
@@ -317,7 +317,7 @@ pub struct Found {
     /// Roots other than package variables.
     pub roots: Vec<Root>,
     /// The types that fit a map whose type is ambiguous, the one it is shown as first; by header.
-    pub alternatives: HashMap<Addr, Vec<TypeId>>,
+    pub alternatives: BTreeMap<Addr, Vec<TypeId>>,
     /// Names of captured variables, for owner paths.
     pub capture_names: Vec<String>,
     /// What could not be read on the way, first ones.

@@ -133,6 +133,19 @@ impl<'h, 'a> Marks<'h, 'a> {
         (self.first_page, self.pages) = (first_page, pages);
     }
 
+    /// Whether `value` lies in a page of a span with marks, as far as the table of pages tells.
+    #[inline]
+    pub(crate) fn may_have(&self, value: Addr) -> bool {
+        let page = (value.0 / PAGE).wrapping_sub(self.first_page);
+        let number = usize::try_from(page)
+            .ok()
+            .and_then(|page| self.pages.get(page));
+        match number {
+            Some(number) => *number != NONE,
+            None => self.pages.is_empty(),
+        }
+    }
+
     /// The object that holds `value`, if it has marks.
     pub(crate) fn spot(&self, value: Addr) -> Option<Spot> {
         let number = if self.pages.is_empty() {

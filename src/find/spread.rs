@@ -59,8 +59,8 @@ impl Shared<'_, '_, '_> {
         if let Some(mut mask) = self.reader.heap.pointer_mask(obj) {
             while mask != 0 {
                 let off = u64::from(mask.trailing_zeros()).saturating_mul(word);
-                self.word(task, obj, bytes, off);
                 mask &= mask.wrapping_sub(1);
+                self.word(task, obj, bytes, off);
             }
             return;
         }
@@ -79,19 +79,24 @@ impl Shared<'_, '_, '_> {
     }
 
     /// Follows the word at an offset of an object. `bytes` are the object's, where they lie in one piece.
+    #[inline]
     fn word(&self, task: &mut Task, obj: &Object, bytes: Option<&[u8]>, off: u64) {
         let mem = self.reader.program.mem;
-        let at = Addr(obj.start.0.saturating_add(off));
         let value = match (bytes, usize::try_from(off)) {
             (Some(bytes), Ok(off)) => mem.abi.uptr(bytes, off).map(Addr),
-            _ => mem.read_addr(at).ok(),
+            _ => mem.read_addr(Addr(obj.start.0.saturating_add(off))).ok(),
         };
-        let Some(spot) = value.and_then(|value| self.marks.spot(value)) else {
+        // Most lead to objects without pointers, which have no marks.
+        let Some(value) = value.filter(|value| self.marks.may_have(*value)) else {
+            return;
+        };
+        let Some(spot) = self.marks.spot(value) else {
             return;
         };
         if let Some(header) = self.marks.wanted(spot)
             && self.swept.contains(&header)
         {
+            let at = Addr(obj.start.0.saturating_add(off));
             let from = From::Object(obj.start, at);
             let (_, n) = task.hits.entry(header).or_insert((from, 0));
             *n = n.saturating_add(1);

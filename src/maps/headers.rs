@@ -3,6 +3,7 @@
 
 use crate::base::addr::Addr;
 use crate::base::bytes::Abi;
+use crate::base::bytes::Endian;
 use crate::maps::image::Hmap;
 use crate::maps::image::SwissMap;
 use crate::maps::image::TableHeader;
@@ -12,6 +13,17 @@ use crate::runtime::claims::Bound;
 /// Offset and size of a field, in bytes; `None` for one that this program does not have.
 #[derive(Clone, Copy, Default, Debug)]
 struct At(Option<(usize, u64)>);
+
+/// The bytes of a field in the low bytes of a word; 0 for sizes that are no integer's.
+fn mask_of(size: u64) -> u64 {
+    match size {
+        1 => 0xff,
+        2 => 0xffff,
+        4 => 0xffff_ffff,
+        8 => u64::MAX,
+        _ => 0,
+    }
+}
 
 impl At {
     fn of(bound: &Bound, name: &str) -> At {
@@ -33,7 +45,14 @@ impl At {
 
     fn uint(self, abi: Abi, bytes: &[u8]) -> Option<u64> {
         let (off, size) = self.0?;
-        abi.uint(bytes, off, size)
+        // One load for any size, where eight bytes are there.
+        let (mask, rest) = (mask_of(size), bytes.get(off..)?);
+        match rest.first_chunk() {
+            Some(word) if abi.endian == Endian::Little && mask != 0 => {
+                Some(u64::from_le_bytes(*word) & mask)
+            }
+            _ => abi.uint(bytes, off, size),
+        }
     }
 
     fn get(self, abi: Abi, bytes: &[u8]) -> u64 {

@@ -209,6 +209,9 @@ impl<'r> RefChecker<'r, '_, '_> {
                         let Some(stored) = stored else { continue };
                         // What keys refer to often lies together, and so does what elems do.
                         std::mem::swap(&mut aids.near, &mut other);
+                        if self.is_one_whole_string(plan, stored, &mut aids.near) {
+                            continue;
+                        }
                         self.check_half(plan, stored, &mut aids, &mut |off, what| {
                             *total = total.saturating_add(1);
                             if bad.len() < MAX_FINDINGS_PER_RULE {
@@ -224,6 +227,28 @@ impl<'r> RefChecker<'r, '_, '_> {
                 }
             });
         });
+    }
+
+    /// Whether a key or elem is a string and nothing else, and its bytes are all of one allocated object: most are.
+    #[inline]
+    fn is_one_whole_string(&self, plan: &HalfPlan, stored: &[u8], near: &mut Near<'r>) -> bool {
+        let (abi, [Ref::Str { off }], false) = (self.mem.abi, plan.refs.as_slice(), plan.indirect)
+        else {
+            return false;
+        };
+        let Ok(at) = usize::try_from(*off) else {
+            return false;
+        };
+        let len = abi.int(stored, at.saturating_add(usize::from(abi.ptr_size)));
+        let size = len.and_then(|len| u64::try_from(len).ok());
+        match (abi.uptr(stored, at), size) {
+            (_, Some(0)) => true,
+            (Some(data), Some(size)) => {
+                let room = self.heap.room(near, Addr(data));
+                room.is_some_and(|room| room >= size) && self.mem.is_mapped(Addr(data), size)
+            }
+            _ => false,
+        }
     }
 
     fn check_half(

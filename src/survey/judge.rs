@@ -236,6 +236,30 @@ pub(crate) fn read_and_judge<'a>(
     map: &FoundMap,
     shared: &[(Addr, Addr)],
 ) -> Option<(MapImage<'a>, Option<MapVerdict>)> {
+    let image = read_as_told(s, hands, map, shared)?;
+    let verdict = (!map.dead).then(|| check_map(&image));
+    Some((image, verdict))
+}
+
+/// Calls `each` with the image and verdict of one map, where they are.
+pub(crate) fn with_judged<'a, R>(
+    s: &Session<'_, 'a>,
+    hands: &AllHands,
+    map: &FoundMap,
+    each: impl FnOnce(&MapImage<'a>, Option<MapVerdict>) -> R,
+) -> Option<R> {
+    let image = read_as_told(s, hands, map, &[])?;
+    let verdict = (!map.dead).then(|| check_map(&image));
+    Some(each(&image, verdict))
+}
+
+#[inline]
+fn read_as_told<'a>(
+    s: &Session<'_, 'a>,
+    hands: &AllHands,
+    map: &FoundMap,
+    shared: &[(Addr, Addr)],
+) -> Option<MapImage<'a>> {
     let slots = s.reader.slots(map.ty)?;
     let mut image = if map.dead {
         s.reader.read(map.addr, slots)
@@ -243,8 +267,7 @@ pub(crate) fn read_and_judge<'a>(
         s.reader.read_for_check(map.addr, slots)
     };
     tell(&mut image, map, hands, shared);
-    let verdict = (!map.dead).then(|| check_map(&image));
-    Some((image, verdict))
+    Some(image)
 }
 
 pub(crate) fn row_of(

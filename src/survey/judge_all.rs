@@ -23,6 +23,7 @@ use crate::survey::judge::ranges;
 use crate::survey::judge::read_and_judge;
 use crate::survey::judge::read_only;
 use crate::survey::judge::row_of;
+use crate::survey::judge::with_judged;
 use crate::survey::owners::with_paths;
 use crate::survey::request::Request;
 use crate::survey::result::MapRow;
@@ -138,39 +139,48 @@ impl Work<'_, '_, '_> {
         let maps = some.len() as u64;
         for (number, map) in numbered(self.found, some) {
             let map = &map;
-            let looked = match self.keep {
-                Keep::Unjudged => read_only(self.s, map).map(|image| (image, None)),
-                _ => read_and_judge(self.s, self.hands, map, &[]),
-            };
-            let Some((image, verdict)) = looked else {
-                continue;
-            };
-            if !map.dead && verdict.is_some() {
-                image.for_each_storage(|_, addr| self.seen.add(number, addr));
-            }
-            if self.is_plain(map, &image, verdict.as_ref()) {
-                let measures = row::measure(&image, map.dead);
-                match self.keep {
-                    Keep::Odd(_) => {
-                        add_plain(&mut out.rest, map, &measures);
-                        continue;
-                    }
-                    Keep::Brief | Keep::Unjudged => {
-                        if let Some(brief) = Brief::pack(number, &measures) {
-                            add_plain(&mut out.rest, map, &measures);
-                            out.briefs.push(brief);
-                            continue;
-                        }
-                    }
+            let mut keep = |image: &MapImage<'_>, verdict: Option<MapVerdict>| {
+                if !map.dead && verdict.is_some() {
+                    image.for_each_storage(|_, addr| self.seen.add(number, addr));
                 }
-            }
-            let owners = (paths, &mut above);
-            out.rows
-                .push(row_of(self.s, self.found, map, &image, verdict, owners));
+                if !self.keep_brief(number, map, image, verdict.as_ref(), &mut out) {
+                    let owners = (paths, &mut above);
+                    let row = row_of(self.s, self.found, map, image, verdict, owners);
+                    out.rows.push(row);
+                }
+            };
+            match self.keep {
+                Keep::Unjudged => read_only(self.s, map).map(|image| keep(&image, None)),
+                _ => with_judged(self.s, self.hands, map, keep),
+            };
         }
         let n = self.done.fetch_add(maps, Ordering::Relaxed);
         self.progress.at(n.saturating_add(maps));
         out
+    }
+
+    /// Adds a map of which there is nothing to say but numbers to the totals, and to the brief ones if they are wanted;
+    /// false if it needs a row.
+    fn keep_brief(
+        &self,
+        number: u32,
+        map: &FoundMap,
+        image: &MapImage<'_>,
+        verdict: Option<&MapVerdict>,
+        out: &mut Judged,
+    ) -> bool {
+        if !self.is_plain(map, image, verdict) {
+            return false;
+        }
+        let measures = row::measure(image, map.dead);
+        if !matches!(self.keep, Keep::Odd(_)) {
+            let Some(brief) = Brief::pack(number, &measures) else {
+                return false;
+            };
+            out.briefs.push(brief);
+        }
+        add_plain(&mut out.rest, map, &measures);
+        true
     }
 
     fn is_plain(&self, map: &FoundMap, image: &MapImage<'_>, verdict: Option<&MapVerdict>) -> bool {

@@ -20,6 +20,9 @@ pub const TOPS: u64 = 0x8080_8080_8080_8080;
 /// One in each byte.
 const ONES: u64 = 0x0101_0101_0101_0101;
 
+/// The last cell or slot.
+const LAST: u8 = 7;
+
 /// Buckets or groups of a piece of work.
 const PIECE: u64 = 4096;
 /// Groups of a table that is full grown.
@@ -367,6 +370,26 @@ impl SlotOffsets {
         let off = usize::from(i).saturating_mul(self.elem_stride);
         let off = off.saturating_add(self.elems_off);
         record.get(off..off.checked_add(self.elem_size)?)
+    }
+
+    /// The bytes from the stored key `i` to the end of the last key. In a group elems lie between them.
+    pub fn keys_from<'b>(&self, record: &'b [u8], i: u8) -> Option<&'b [u8]> {
+        let at = |i: u8| {
+            usize::from(i)
+                .checked_mul(self.key_stride)?
+                .checked_add(self.keys_off)
+        };
+        record.get(at(i)?..at(LAST)?.checked_add(self.key_size)?)
+    }
+
+    /// The bytes from the stored elem `i` to the end of the last elem. In a group keys lie between them.
+    pub fn elems_from<'b>(&self, record: &'b [u8], i: u8) -> Option<&'b [u8]> {
+        let at = |i: u8| {
+            usize::from(i)
+                .checked_mul(self.elem_stride)?
+                .checked_add(self.elems_off)
+        };
+        record.get(at(i)?..at(LAST)?.checked_add(self.elem_size)?)
     }
 
     fn live_cells<'i>(&self, old: bool, b: &BucketRef<'i>, each: &mut impl FnMut(EntryRef<'i>)) {
