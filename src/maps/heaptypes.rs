@@ -37,6 +37,9 @@ pub(crate) fn heap_types(
         let Some(wanted) = wanted(image, place) else {
             return;
         };
+        if heap.is_slot_of(addr, wanted.size, wanted.has_pointers) {
+            return;
+        }
         let Some(obj) = spans.object(addr).filter(|o| o.start == addr) else {
             return;
         };

@@ -140,9 +140,13 @@ impl<'v, 'a> MapReader<'v, 'a> {
     /// Reads the map with everything the rules want to know.
     pub fn read_for_check(&self, addr: Addr, slots: Arc<SlotLayout>) -> MapImage<'a> {
         let mut image = self.read(addr, slots);
-        if self.hashers.is_before_not_in_heap()
-            && image.slots.has_pointers
-            && self.is_noscan(&image)
+        self.look_closer(&mut image);
+        image
+    }
+
+    /// Adds what the rules want to know beyond header and storage.
+    pub(crate) fn look_closer(&self, image: &mut MapImage<'a>) {
+        if self.hashers.is_before_not_in_heap() && image.slots.has_pointers && self.is_noscan(image)
         {
             // Pointers to what never lies on the heap (types of C that are incomplete) count as integers.
             image.slots = Arc::new(SlotLayout {
@@ -158,13 +162,12 @@ impl<'v, 'a> MapReader<'v, 'a> {
             layouts: self.layouts,
             meta: self.meta,
         }
-        .check(&mut image);
-        self.keys().read(&mut image);
-        image.heap_types = heap_types(self.heap, self.meta, self.program.graph, &image);
+        .check(image);
+        self.keys().read(image);
+        image.heap_types = heap_types(self.heap, self.meta, self.program.graph, image);
         if let Family::Classic { extra, .. } = &self.layouts.family {
-            image.misplaced = misplaced(self.program.mem, self.heap, extra.size, &image);
+            image.misplaced = misplaced(self.program.mem, self.heap, extra.size, image);
         }
-        image
     }
 
     /// Whether the allocator has a classic map's buckets in its books as without pointers.

@@ -29,6 +29,10 @@ use std::sync::OnceLock;
 /// Bytes of a runtime page. Source: `runtime/sizeclasses.go`, `_PageShift` = 13, all versions.
 pub(crate) const PAGE: u64 = 8192;
 
+/// Largest slots with pointers of which the books never say the type.
+/// Source: `runtime/mbitmap.go`, `heapBitsInSpan`, from go1.22: up to 512 bytes.
+const MAX_UNTYPED: u64 = 512;
+
 /// `mspan.state`: heap objects. Source: `runtime/mheap.go`, `mSpanInUse`, all versions.
 pub(crate) const STATE_IN_USE: u8 = 1;
 /// `mspan.state`: stacks and other memory the runtime manages by hand. Source: `mSpanManual`.
@@ -133,6 +137,20 @@ impl<'v, 'a> Heap<'v, 'a> {
             .as_ref()
             .filter(|_| !self.module_bounds.contains(addr))?;
         self.homes.room(self.mem, books, near, addr)
+    }
+
+    /// Whether a slot of `size` bytes, if that is given, with or without pointers, begins at `addr`, and the books say no
+    /// more of what it holds. False says nothing: `spans` tells.
+    pub(crate) fn is_slot_of(&self, addr: Addr, size: Option<u64>, has_pointers: bool) -> bool {
+        let slot = self
+            .books
+            .as_ref()
+            .and_then(|books| self.homes.slot(self.mem, books, addr));
+        slot.is_some_and(|(bytes, noscan)| {
+            noscan != has_pointers
+                && (noscan || bytes <= MAX_UNTYPED)
+                && size.is_none_or(|size| self.slot_size(size, has_pointers) == Some(bytes))
+        })
     }
 
     /// Where `addr` lies.

@@ -62,6 +62,7 @@ struct SpanHome {
     bits: u32,
     header: u8,
     kind: SpanKind,
+    noscan: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -134,6 +135,19 @@ impl Homes {
         let span = arena.span(number)?;
         near.0 = Some((arena, span));
         span.room(&arena.bits, addr)
+    }
+
+    /// The slot that begins at `addr`, be it allocated or not, if nothing stands in front of objects there: its bytes,
+    /// and whether it is without pointers.
+    pub(crate) fn slot(&self, mem: &Memory<'_>, books: &Books, addr: Addr) -> Option<(u64, bool)> {
+        let (arena, number) = self.page(mem, books, addr)?;
+        let span = arena.span(number)?;
+        let off = u32::try_from(addr.0.wrapping_sub(span.start.0)).ok()?;
+        let is_one = span.kind == SpanKind::Objects
+            && span.header == 0
+            && off < span.used.min(span.bytes)
+            && off.checked_rem(span.elem_size) == Some(0);
+        is_one.then_some((u64::from(span.elem_size), span.noscan))
     }
 
     /// The arena of `addr`, and what its page table says.
@@ -231,6 +245,7 @@ impl SpanHome {
             bits: 0,
             header: 0,
             kind: SpanKind::Free,
+            noscan: false,
         };
         let state = mem.abi.u8(bytes, usize::try_from(f.state.off).ok()?)?;
         if state == STATE_MANUAL {
@@ -241,6 +256,7 @@ impl SpanHome {
         }
         let class = mem.abi.u8(bytes, usize::try_from(f.spanclass.off).ok()?)?;
         out.kind = SpanKind::Objects;
+        out.noscan = class & 1 != 0;
         out.used = u32::try_from(read(f.limit)?.checked_sub(start.0)?).ok()?;
         out.elem_size = small(f.elemsize).filter(|s| *s > 0)?;
         out.header = u8::try_from(books.header_of(class, u64::from(out.elem_size))).ok()?;
@@ -330,6 +346,7 @@ mod tests {
             bits: 1,
             header: 0,
             kind: SpanKind::Objects,
+            noscan: false,
         }
     }
 

@@ -236,8 +236,8 @@ pub(crate) fn read_and_judge<'a>(
     map: &FoundMap,
     shared: &[(Addr, Addr)],
 ) -> Option<(MapImage<'a>, Option<MapVerdict>)> {
-    let image = read_as_told(s, hands, map, shared)?;
-    let verdict = (!map.dead).then(|| check_map(&image));
+    let mut image = s.reader.read(map.addr, s.reader.slots(map.ty)?);
+    let verdict = judge_image(s, hands, map, shared, &mut image);
     Some((image, verdict))
 }
 
@@ -248,26 +248,24 @@ pub(crate) fn with_judged<'a, R>(
     map: &FoundMap,
     each: impl FnOnce(&MapImage<'a>, Option<MapVerdict>) -> R,
 ) -> Option<R> {
-    let image = read_as_told(s, hands, map, &[])?;
-    let verdict = (!map.dead).then(|| check_map(&image));
+    // An image is a thousand bytes: it stays where it is made.
+    let mut image = s.reader.read(map.addr, s.reader.slots(map.ty)?);
+    let verdict = judge_image(s, hands, map, &[], &mut image);
     Some(each(&image, verdict))
 }
 
-#[inline]
-fn read_as_told<'a>(
+fn judge_image<'a>(
     s: &Session<'_, 'a>,
     hands: &AllHands,
     map: &FoundMap,
     shared: &[(Addr, Addr)],
-) -> Option<MapImage<'a>> {
-    let slots = s.reader.slots(map.ty)?;
-    let mut image = if map.dead {
-        s.reader.read(map.addr, slots)
-    } else {
-        s.reader.read_for_check(map.addr, slots)
-    };
-    tell(&mut image, map, hands, shared);
-    Some(image)
+    image: &mut MapImage<'a>,
+) -> Option<MapVerdict> {
+    if !map.dead {
+        s.reader.look_closer(image);
+    }
+    tell(image, map, hands, shared);
+    (!map.dead).then(|| check_map(image))
 }
 
 pub(crate) fn row_of(
