@@ -51,10 +51,15 @@ pub struct KeyHasher<'h, 'v, 'a> {
     mem: &'h Memory<'a>,
     work: u64,
     most: u64,
-    /// What the first words of the interfaces met last say: a map holds few types.
-    words: Vec<Word>,
+    words: Words,
+}
+
+/// What the first words of the interfaces met last say: maps hold few types.
+#[derive(Default, Debug)]
+pub(crate) struct Words {
+    list: Vec<Word>,
     /// Where the next one goes when the list is full.
-    next_word: usize,
+    next: usize,
 }
 
 /// The first word of an interface, whether it is a descriptor, and what the interface holds.
@@ -72,9 +77,13 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
             mem,
             work: 0,
             most: hashers.most_work(),
-            words: Vec::new(),
-            next_word: 0,
+            words: Words::default(),
         })
+    }
+
+    /// Goes on with what another hasher of the same process has learned, which is left in its place.
+    pub(crate) fn swap_words(&mut self, words: &mut Words) {
+        std::mem::swap(&mut self.words, words);
     }
 
     /// Bytes behind the keys that were hashed so far.
@@ -270,6 +279,7 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
     fn held(&mut self, word: Addr, empty: bool) -> Option<Rc<Held>> {
         let known = self
             .words
+            .list
             .iter()
             .find(|(w, e, _)| *w == word && *e == empty);
         if let Some((_, _, held)) = known {
@@ -280,11 +290,11 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
             .dynamic(word, empty)
             .map(|held| Rc::new(held.as_ref().clone()));
         let said = (word, empty, held.clone());
-        match self.words.get_mut(self.next_word % MAX_WORDS) {
+        match self.words.list.get_mut(self.words.next % MAX_WORDS) {
             Some(old) => *old = said,
-            None => self.words.push(said),
+            None => self.words.list.push(said),
         }
-        self.next_word = self.next_word.wrapping_add(1);
+        self.words.next = self.words.next.wrapping_add(1);
         held
     }
 

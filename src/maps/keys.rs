@@ -11,6 +11,7 @@ use crate::hash::place;
 use crate::hash::plan::Plan;
 use crate::hash::run::KeyHash;
 use crate::hash::run::KeyHasher;
+use crate::hash::run::Words;
 use crate::maps::equal::FEW;
 use crate::maps::equal::MANY;
 use crate::maps::equal::has_equal;
@@ -53,7 +54,7 @@ struct Hashed<'i> {
 
 impl<'a> KeyReader<'_, '_, 'a> {
     /// Fills the image's `keys`.
-    pub(crate) fn read(&self, image: &mut MapImage<'a>) {
+    pub(crate) fn read(&self, image: &mut MapImage<'a>, words: &mut Words) {
         let key_type = self.hashers.key_type(image.slots.map_type);
         let mut facts = KeyFacts {
             state: HashState::Unknown,
@@ -65,6 +66,7 @@ impl<'a> KeyReader<'_, '_, 'a> {
         if let (Some(plan), Some(seed), Some(mut hasher)) =
             (&key_type.plan, seed, KeyHasher::new(self.hashers, self.mem))
         {
+            hasher.swap_words(words);
             let mut gaps = std::mem::take(&mut image.gaps);
             // With impossible hash keys no hash says anything of a map.
             let usable = facts.global.is_none();
@@ -79,6 +81,7 @@ impl<'a> KeyReader<'_, '_, 'a> {
             }
             image.gaps = gaps;
             facts.work = hasher.work();
+            hasher.swap_words(words);
         }
         image.keys = facts;
     }

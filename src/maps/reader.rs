@@ -3,6 +3,7 @@
 
 use crate::base::addr::Addr;
 use crate::hash::hasher::Hashers;
+use crate::hash::run::Words;
 use crate::maps::classic::ClassicReader;
 use crate::maps::extras::misplaced;
 use crate::maps::headers::HeaderFields;
@@ -19,6 +20,7 @@ use crate::maps::image::TableHeader;
 use crate::maps::keys::KeyReader;
 use crate::maps::layout::Family;
 use crate::maps::layout::MapLayouts;
+use crate::maps::refs;
 use crate::maps::refs::RefChecker;
 use crate::maps::swiss::SwissReader;
 use crate::process::memory::Memory;
@@ -27,6 +29,13 @@ use crate::runtime::program::Program;
 use crate::runtime::typemeta::TypeMeta;
 use crate::types::graph::TypeId;
 use std::sync::Arc;
+
+/// What was learned of the process from the maps looked at so far: the next are often alike.
+#[derive(Default, Debug)]
+pub(crate) struct Recall<'r> {
+    refs: refs::Recall<'r>,
+    keys: Words,
+}
 
 /// Reads maps.
 #[derive(Clone, Copy, Debug)]
@@ -140,12 +149,12 @@ impl<'v, 'a> MapReader<'v, 'a> {
     /// Reads the map with everything the rules want to know.
     pub fn read_for_check(&self, addr: Addr, slots: Arc<SlotLayout>) -> MapImage<'a> {
         let mut image = self.read(addr, slots);
-        self.look_closer(&mut image);
+        self.look_closer(&mut image, &mut Recall::default());
         image
     }
 
-    /// Adds what the rules want to know beyond header and storage.
-    pub(crate) fn look_closer(&self, image: &mut MapImage<'a>) {
+    /// Adds what the rules want to know beyond header and storage. `recall`: of this reader's memory.
+    pub(crate) fn look_closer(&self, image: &mut MapImage<'a>, recall: &mut Recall<'v>) {
         if self.hashers.is_before_not_in_heap() && image.slots.has_pointers && self.is_noscan(image)
         {
             // Pointers to what never lies on the heap (types of C that are incomplete) count as integers.
@@ -162,8 +171,8 @@ impl<'v, 'a> MapReader<'v, 'a> {
             layouts: self.layouts,
             meta: self.meta,
         }
-        .check(image);
-        self.keys().read(image);
+        .check(image, &mut recall.refs);
+        self.keys().read(image, &mut recall.keys);
         image.heap_types = heap_types(self.heap, self.meta, self.program.graph, image);
         if let Family::Classic { extra, .. } = &self.layouts.family {
             image.misplaced = misplaced(self.program.mem, self.heap, extra.size, image);

@@ -81,10 +81,17 @@ impl Said {
 }
 
 /// What is at hand while entries are looked at.
-struct Aids<'r, 'g> {
+struct Aids<'g> {
     gaps: &'g mut Gaps,
+    words: &'g mut Words,
+}
+
+/// What was learned of the process from the entries looked at so far: those of the next map are often alike.
+#[derive(Default, Debug)]
+pub(crate) struct Recall<'r> {
     words: Words,
-    near: Near<'r>,
+    /// Of keys, and of elems.
+    near: [Near<'r>; 2],
 }
 
 /// Most first words that are remembered at a time.
@@ -148,7 +155,7 @@ impl<'r> RefChecker<'r, '_, '_> {
     }
 
     /// Fills the image's `bad_refs`.
-    pub(crate) fn check(&self, image: &mut MapImage<'_>) {
+    pub(crate) fn check(&self, image: &mut MapImage<'_>, recall: &mut Recall<'r>) {
         let Some(plans) = self.layouts.refs(self.graph, &image.slots) else {
             return;
         };
@@ -161,13 +168,13 @@ impl<'r> RefChecker<'r, '_, '_> {
         };
         match image.pieces() {
             None => image.for_each_stretch(u64::MAX, |stretch| {
-                self.check_stretch(image, plans, &stretch, &mut found);
+                self.check_stretch(image, plans, &stretch, (&mut found, recall));
             }),
             Some(pieces) => {
                 let parts = of_parts(&pieces, |piece| {
-                    let mut found = Found::default();
+                    let (mut found, mut recall) = (Found::default(), Recall::default());
                     for stretch in piece {
-                        self.check_stretch(image, plans, stretch, &mut found);
+                        self.check_stretch(image, plans, stretch, (&mut found, &mut recall));
                     }
                     found
                 });
@@ -184,16 +191,12 @@ impl<'r> RefChecker<'r, '_, '_> {
         image: &MapImage<'_>,
         plans: &[HalfPlan; 2],
         stretch: &Stretch<'_, '_>,
-        found: &mut Found,
+        (found, recall): (&mut Found, &mut Recall<'r>),
     ) {
         let slots = image.slots.offsets();
         let Found { bad, total, gaps } = found;
-        let mut aids = Aids {
-            gaps,
-            words: Words::default(),
-            near: Near::default(),
-        };
-        let mut other = Near::default();
+        let Recall { words, near } = recall;
+        let mut aids = Aids { gaps, words };
         let plans = plans
             .each_ref()
             .map(|p| Some(p).filter(|p| p.indirect || !p.refs.is_empty()));
@@ -201,18 +204,18 @@ impl<'r> RefChecker<'r, '_, '_> {
             unit.for_each_record(|record| {
                 let (_, live) = record.marks(image.abi);
                 for slot in slots_of(live) {
-                    for plan in plans.into_iter().flatten() {
+                    // What keys refer to often lies together, and so does what elems do.
+                    for (plan, near) in plans.into_iter().zip(near.iter_mut()) {
+                        let Some(plan) = plan else { continue };
                         let stored = match plan.half {
                             Half::Key => slots.key(record.bytes(), slot),
                             Half::Elem => slots.elem(record.bytes(), slot),
                         };
                         let Some(stored) = stored else { continue };
-                        // What keys refer to often lies together, and so does what elems do.
-                        std::mem::swap(&mut aids.near, &mut other);
-                        if self.is_one_whole_string(plan, stored, &mut aids.near) {
+                        if self.is_one_whole_string(plan, stored, near) {
                             continue;
                         }
-                        self.check_half(plan, stored, &mut aids, &mut |off, what| {
+                        self.check_half(plan, stored, (&mut aids, near), &mut |off, what| {
                             *total = total.saturating_add(1);
                             if bad.len() < MAX_FINDINGS_PER_RULE {
                                 bad.push(BadRef {
@@ -255,12 +258,12 @@ impl<'r> RefChecker<'r, '_, '_> {
         &self,
         plan: &HalfPlan,
         stored: &[u8],
-        aids: &mut Aids<'r, '_>,
+        (aids, near): (&mut Aids<'_>, &mut Near<'r>),
         bad: &mut impl FnMut(u64, BadRefKind),
     ) {
         let (abi, half) = (self.mem.abi, plan.half);
         if !plan.indirect {
-            self.check_refs(plan, stored, aids, bad);
+            self.check_refs(plan, stored, (aids, near), bad);
             return;
         }
         let ptr = Addr(abi.uptr(stored, 0).unwrap_or(0));
@@ -269,7 +272,7 @@ impl<'r> RefChecker<'r, '_, '_> {
             return bad(0, lost);
         }
         match self.mem.bytes(ptr, plan.size) {
-            Ok(value) => self.check_refs(plan, &value, aids, bad),
+            Ok(value) => self.check_refs(plan, &value, (aids, near), bad),
             Err(f) if f.why.is_the_process() => bad(0, lost),
             Err(fault) => aids.gaps.push(
                 if half == Half::Key {
@@ -286,7 +289,7 @@ impl<'r> RefChecker<'r, '_, '_> {
         &self,
         plan: &HalfPlan,
         value: &[u8],
-        aids: &mut Aids<'r, '_>,
+        (aids, near): (&mut Aids<'_>, &mut Near<'r>),
         bad: &mut impl FnMut(u64, BadRefKind),
     ) {
         let abi = self.mem.abi;
@@ -300,7 +303,7 @@ impl<'r> RefChecker<'r, '_, '_> {
                     if len == 0 {
                         continue;
                     }
-                    match self.string_fault(&mut aids.near, data, len) {
+                    match self.string_fault(near, data, len) {
                         None => continue,
                         Some(what) => (off, what),
                     }
@@ -310,7 +313,6 @@ impl<'r> RefChecker<'r, '_, '_> {
                     let first = Addr(abi.uptr(value, at).unwrap_or(0));
                     let data = Addr(abi.uptr(value, at.saturating_add(word)).unwrap_or(0));
                     let said = aids.words.get(self, first, empty);
-                    let near = &mut aids.near;
                     let what = if said.plausible == Some(false) {
                         Some(BadRefKind::Iface { word: first })
                     } else if said.is_elsewhere() && !self.mem.is_mapped(data, said.size) {
@@ -327,7 +329,7 @@ impl<'r> RefChecker<'r, '_, '_> {
                 Ref::Pointer { off, typed } => {
                     let at = usize::try_from(off).unwrap_or(usize::MAX);
                     let ptr = Addr(abi.uptr(value, at).unwrap_or(0));
-                    match self.pointer_fault(&mut aids.near, ptr, typed) {
+                    match self.pointer_fault(near, ptr, typed) {
                         None => continue,
                         Some(what) => (off, what),
                     }
@@ -336,7 +338,7 @@ impl<'r> RefChecker<'r, '_, '_> {
                     let at = usize::try_from(off).unwrap_or(usize::MAX);
                     let cap = abi.int(value, at.saturating_add(word).saturating_add(word));
                     let data = Addr(abi.uptr(value, at).unwrap_or(0));
-                    match self.pointer_fault(&mut aids.near, data, true) {
+                    match self.pointer_fault(near, data, true) {
                         Some(what) if cap != Some(0) => (off, what),
                         _ => continue,
                     }

@@ -21,6 +21,7 @@ use crate::find::path::Paths;
 use crate::maps::image::HashState;
 use crate::maps::image::MapImage;
 use crate::maps::image::Shared;
+use crate::maps::reader::Recall;
 use crate::survey::hands::AllHands;
 use crate::survey::proof::prove_hashes;
 use crate::survey::result::MapRow;
@@ -237,32 +238,33 @@ pub(crate) fn read_and_judge<'a>(
     shared: &[(Addr, Addr)],
 ) -> Option<(MapImage<'a>, Option<MapVerdict>)> {
     let mut image = s.reader.read(map.addr, s.reader.slots(map.ty)?);
-    let verdict = judge_image(s, hands, map, shared, &mut image);
+    let verdict = judge_image(s, hands, (map, shared), &mut image, &mut Recall::default());
     Some((image, verdict))
 }
 
 /// Calls `each` with the image and verdict of one map, where they are.
-pub(crate) fn with_judged<'a, R>(
-    s: &Session<'_, 'a>,
+pub(crate) fn with_judged<'s, 'a, R>(
+    s: &Session<'s, 'a>,
     hands: &AllHands,
     map: &FoundMap,
+    recall: &mut Recall<'s>,
     each: impl FnOnce(&MapImage<'a>, Option<MapVerdict>) -> R,
 ) -> Option<R> {
     // An image is a thousand bytes: it stays where it is made.
     let mut image = s.reader.read(map.addr, s.reader.slots(map.ty)?);
-    let verdict = judge_image(s, hands, map, &[], &mut image);
+    let verdict = judge_image(s, hands, (map, &[]), &mut image, recall);
     Some(each(&image, verdict))
 }
 
-fn judge_image<'a>(
-    s: &Session<'_, 'a>,
+fn judge_image<'s, 'a>(
+    s: &Session<'s, 'a>,
     hands: &AllHands,
-    map: &FoundMap,
-    shared: &[(Addr, Addr)],
+    (map, shared): (&FoundMap, &[(Addr, Addr)]),
     image: &mut MapImage<'a>,
+    recall: &mut Recall<'s>,
 ) -> Option<MapVerdict> {
     if !map.dead {
-        s.reader.look_closer(image);
+        s.reader.look_closer(image, recall);
     }
     tell(image, map, hands, shared);
     (!map.dead).then(|| check_map(image))

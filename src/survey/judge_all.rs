@@ -11,6 +11,7 @@ use crate::find::found::FoundMap;
 use crate::find::path::Above;
 use crate::find::path::Paths;
 use crate::maps::image::MapImage;
+use crate::maps::reader::Recall;
 use crate::survey::brief::Brief;
 use crate::survey::brief::add_plain;
 use crate::survey::brief::is_plain;
@@ -41,10 +42,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 /// Maps that are read and judged before the next are begun: what is known of them is kept apart until then.
-const TOGETHER: usize = 1 << 14;
+const TOGETHER: usize = 1 << 17;
 
 /// Maps that one thread takes at a time.
-const CHUNK: usize = 64;
+const CHUNK: usize = 128;
 
 /// Of which maps a row is kept. All others are in the totals only, or brief.
 #[derive(Clone, Copy)]
@@ -135,7 +136,7 @@ impl Work<'_, '_, '_> {
     /// Judges the maps of these numbers.
     fn judge_some(&self, some: Range<usize>, paths: &Paths<'_, '_>) -> Judged {
         let mut out = Judged::default();
-        let mut above = Above::default();
+        let (mut above, mut recall) = (Above::default(), Recall::default());
         let maps = some.len() as u64;
         for (number, map) in numbered(self.found, some) {
             let map = &map;
@@ -151,7 +152,7 @@ impl Work<'_, '_, '_> {
             };
             match self.keep {
                 Keep::Unjudged => read_only(self.s, map).map(|image| keep(&image, None)),
-                _ => with_judged(self.s, self.hands, map, keep),
+                _ => with_judged(self.s, self.hands, map, &mut recall, keep),
             };
         }
         let n = self.done.fetch_add(maps, Ordering::Relaxed);
