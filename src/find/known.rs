@@ -69,19 +69,22 @@ impl<'v, 'a> Known<'v, 'a> {
         }
     }
 
-    /// Adds a map; of two at one address the last counts.
-    pub(crate) fn insert(&mut self, header: Addr, map: usize) {
+    /// The number of the map at `header`; if there is none yet, it is `map` from now on.
+    pub(crate) fn enter(&mut self, header: Addr, map: usize) -> Option<usize> {
         let number = u32::try_from(map).unwrap_or(NONE);
         let place = match self.slot(header) {
             Some((i, span, slot)) => self.table(i, span).and_then(|t| t.get_mut(slot)),
             None => None,
         };
-        match place {
-            Some(place) => *place = number,
-            None => {
-                self.others.insert(header, number);
-            }
+        let place = match place {
+            Some(place) => place,
+            None => self.others.entry(header).or_insert(NONE),
+        };
+        if *place == NONE {
+            *place = number;
+            return None;
         }
+        usize::try_from(*place).ok()
     }
 
     /// The table of a span. Once there was no room for it there never is.
@@ -187,13 +190,13 @@ mod tests {
             ];
             assert!(headers.iter().all(|at| !known.has(Addr(*at))));
             for (at, i) in headers.iter().zip(0usize..) {
-                known.insert(Addr(*at), i);
+                assert_eq!(known.enter(Addr(*at), i), None, "{at:#x}");
             }
             for (at, i) in headers.iter().zip(0usize..) {
                 assert_eq!(known.get(Addr(*at)), Some(i), "{at:#x}");
             }
-            known.insert(Addr(slot(0)), 9);
-            assert_eq!(known.get(Addr(slot(0))), Some(9));
+            assert_eq!(known.enter(Addr(slot(0)), 9), Some(0));
+            assert_eq!(known.enter(Addr(0x9000), 9), Some(5));
             assert!(!known.has(Addr(slot(2))) && !known.has(Addr(0x2000)));
             let by_slot = |at| spans.object(Addr(at)).map(|o| known.has_object(&o));
             assert_eq!(by_slot(slot(169)), Some(true));

@@ -3,6 +3,7 @@
 
 mod blocks;
 pub mod closure;
+mod dynamics;
 mod entries;
 mod extent;
 pub mod fold_path;

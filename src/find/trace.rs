@@ -14,6 +14,7 @@ use crate::base::limits::MIN_NODES;
 use crate::base::progress::Progress;
 use crate::dwarf::index::Variable;
 use crate::find::closure::Closures;
+use crate::find::dynamics::Dynamics;
 use crate::find::entries::MapPlans;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
@@ -74,6 +75,7 @@ pub(crate) struct Tracer<'t, 'v, 'a> {
     /// By header, the map's position in `found.maps`.
     pub(crate) known: Known<'v, 'a>,
     known_sync_maps: HashMap<Addr, usize>,
+    dynamics: Dynamics,
     max_nodes: u64,
     /// The next node to be looked at.
     next: u32,
@@ -116,6 +118,7 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
             progress,
             covered: HashMap::new(),
             known_sync_maps: HashMap::new(),
+            dynamics: Dynamics::default(),
             next: 0,
             way: Ways::VARIABLE,
             doubtful: false,
@@ -386,7 +389,7 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
                 self.push(node(elem, slot, len, Via::At(off)))
             }
             LeafKind::Interface { empty } if !first.is_nil() => {
-                let Some(dynamic) = self.reader.meta.dynamic(first, empty) else {
+                let Some(dynamic) = self.dynamics.of(self.reader.meta, first, empty) else {
                     return;
                 };
                 if !self.plans.leads(dynamic.ty) {
@@ -512,7 +515,11 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
         if header.is_nil() {
             return;
         }
-        if let Some(known) = self.known.get(header) {
+        let known = match self.doubtful {
+            true => self.known.get(header),
+            false => self.known.enter(header, self.found.maps.len()),
+        };
+        if let Some(known) = known {
             self.found.maps.add_way(known, self.way);
             return;
         }
@@ -526,7 +533,6 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
             return;
         }
         let node = self.next_node();
-        self.known.insert(header, self.found.maps.len());
         let place = Node {
             parent,
             ty,
