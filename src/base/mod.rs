@@ -8,4 +8,5 @@ pub mod home;
 pub mod limits;
 pub mod parts;
 pub mod progress;
+pub(crate) mod recent;
 pub mod size;

@@ -3,7 +3,6 @@
 
 mod blocks;
 pub mod closure;
-mod dynamics;
 mod entries;
 mod extent;
 pub mod fold_path;

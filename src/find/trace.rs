@@ -12,9 +12,9 @@ use crate::base::limits::BYTES_PER_NODE;
 use crate::base::limits::MAX_ELEMENTS;
 use crate::base::limits::MIN_NODES;
 use crate::base::progress::Progress;
+use crate::base::recent::Recent;
 use crate::dwarf::index::Variable;
 use crate::find::closure::Closures;
-use crate::find::dynamics::Dynamics;
 use crate::find::entries::MapPlans;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
@@ -40,6 +40,7 @@ use crate::maps::syncmap::read_sync_map;
 use crate::runtime::claims::Bound;
 use crate::runtime::claims::HCHAN;
 use crate::runtime::modules::Modules;
+use crate::runtime::typemeta::Dynamic;
 use crate::types::graph::TypeGraph;
 use crate::types::graph::TypeId;
 use std::collections::HashMap;
@@ -75,7 +76,8 @@ pub(crate) struct Tracer<'t, 'v, 'a> {
     /// By header, the map's position in `found.maps`.
     pub(crate) known: Known<'v, 'a>,
     known_sync_maps: HashMap<Addr, usize>,
-    dynamics: Dynamics,
+    /// By first word, and whether that is a descriptor: what interfaces hold.
+    dynamics: Recent<(Addr, bool), Option<Dynamic>>,
     max_nodes: u64,
     /// The next node to be looked at.
     next: u32,
@@ -118,7 +120,7 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
             progress,
             covered: HashMap::new(),
             known_sync_maps: HashMap::new(),
-            dynamics: Dynamics::default(),
+            dynamics: Recent::default(),
             next: 0,
             way: Ways::VARIABLE,
             doubtful: false,
@@ -295,7 +297,7 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
             // All elements lie in one piece, as nearly always. A run of zeros leads nowhere; `runtime.mheap_.arenas`
             // alone is four million pointers, of which a handful is not nil.
             let words_only = plan.leaves.iter().all(Leaf::is_word);
-            let together = (ZEROS / step).max(1);
+            let together = ZEROS.checked_div(step).unwrap_or(0).max(1);
             let mut i = from;
             for block in all.chunks(step.saturating_mul(together)) {
                 if words_only && to.saturating_sub(from) > 1 && all_zero(block) {
@@ -389,7 +391,7 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
                 self.push(node(elem, slot, len, Via::At(off)))
             }
             LeafKind::Interface { empty } if !first.is_nil() => {
-                let Some(dynamic) = self.dynamics.of(self.reader.meta, first, empty) else {
+                let Some(dynamic) = self.dynamic(first, empty) else {
                     return;
                 };
                 if !self.plans.leads(dynamic.ty) {
@@ -415,6 +417,14 @@ impl<'t, 'v, 'a> Tracer<'t, 'v, 'a> {
             LeafKind::SyncMap(ty) => self.found_sync_map(idx, ty, slot, off),
             _ => {}
         }
+    }
+
+    fn dynamic(&mut self, word: Addr, empty: bool) -> Option<Dynamic> {
+        let meta = self.reader.meta;
+        let known = self
+            .dynamics
+            .get((word, empty), || meta.dynamic(word, empty));
+        known.copied().flatten()
     }
 
     /// The elements waiting in a channel's buffer, oldest first.

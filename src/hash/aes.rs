@@ -1,5 +1,6 @@
 //! `memhash` where the processor has AES instructions: amd64, 386 and arm64.
 //! In: the key schedule of the process, bytes and a seed. Out: the hash. The only user of the aes crate.
+//! Over 400 lines in one file: three machines' variants of one hash share its rounds.
 //! Source: `runtime/asm_amd64.s`, `asm_386.s`, `asm_arm64.s`, up to go1.26;
 //! `internal/runtime/maps/memhash_<arch>.s` in go1.27.
 

@@ -6,6 +6,7 @@
 pub(crate) mod aes;
 pub(crate) mod fallback;
 pub mod hasher;
+mod lanes;
 pub mod memhash;
 pub mod place;
 pub mod plan;

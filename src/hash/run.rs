@@ -5,6 +5,7 @@ use crate::base::addr::Addr;
 use crate::base::fault::Fault;
 use crate::base::fault::Why;
 use crate::base::limits::MAX_TYPE_DEPTH;
+use crate::base::recent::Recent;
 use crate::hash::hasher::Hashers;
 use crate::hash::hasher::Held;
 use crate::hash::memhash::MemHash;
@@ -13,9 +14,6 @@ use crate::hash::plan::Step;
 use crate::process::memory::Memory;
 use std::borrow::Cow;
 use std::rc::Rc;
-
-/// Fewer keys than that are hashed faster one after the other.
-const WORTH: usize = 3;
 
 /// What hashing one key gave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,26 +45,15 @@ impl KeyHash {
 #[derive(Debug)]
 pub struct KeyHasher<'h, 'v, 'a> {
     hashers: &'h Hashers<'v, 'a>,
-    memhash: &'h MemHash,
+    pub(super) memhash: &'h MemHash,
     mem: &'h Memory<'a>,
-    work: u64,
+    pub(super) work: u64,
     most: u64,
     words: Words,
 }
 
-/// What the first words of the interfaces met last say: maps hold few types.
-#[derive(Default, Debug)]
-pub(crate) struct Words {
-    list: Vec<Word>,
-    /// Where the next one goes when the list is full.
-    next: usize,
-}
-
-/// The first word of an interface, whether it is a descriptor, and what the interface holds.
-type Word = (Addr, bool, Option<Rc<Held>>);
-
-/// Most first words that are remembered at a time.
-const MAX_WORDS: usize = 16;
+/// What interfaces hold, by first word and whether that is a descriptor.
+pub(crate) type Words = Recent<(Addr, bool), Option<Rc<Held>>>;
 
 impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
     /// For one map; `None` when the process's hash is not known.
@@ -97,83 +84,6 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
             Ok(h) => KeyHash::Known(h),
             Err(other) => other,
         }
-    }
-
-    /// The hashes of up to eight keys, as `hash` would give them one after the other, those behind of no meaning.
-    /// `None` if that is not faster, or if one of them has no hash; then nothing was counted.
-    pub(crate) fn hash8(&mut self, plan: &Plan, keys: &[&[u8]], seed: u64) -> Option<[u64; 8]> {
-        if keys.len() < WORTH || !self.memhash.has_eight() {
-            return None;
-        }
-        let before = self.work;
-        let hashes = self.side_by_side(plan, keys, seed);
-        if hashes.is_none() {
-            self.work = before;
-        }
-        hashes
-    }
-
-    fn side_by_side(&mut self, plan: &Plan, keys: &[&[u8]], seed: u64) -> Option<[u64; 8]> {
-        let setup = self.memhash;
-        let mut h = [seed; 8];
-        for step in &plan.steps {
-            h = match step {
-                // The machines that have the fast way are little-endian.
-                Step::Word64 { off } => {
-                    let mut words = [0; 8];
-                    for (to, key) in words.iter_mut().zip(keys) {
-                        let bytes = part(key, 0, *off, 8).ok()?;
-                        *to = u64::from_le_bytes(*bytes.first_chunk()?);
-                    }
-                    setup.words8(words, h)?
-                }
-                Step::Word32 { off } => {
-                    let mut words = [0; 8];
-                    for (to, key) in words.iter_mut().zip(keys) {
-                        let bytes = part(key, 0, *off, 4).ok()?;
-                        *to = u64::from(u32::from_le_bytes(*bytes.first_chunk()?));
-                    }
-                    setup.words8(words, h)?
-                }
-                Step::Bytes { off, len } => {
-                    let mut values: [&[u8]; 8] = [&[0]; 8];
-                    for (to, key) in values.iter_mut().zip(keys) {
-                        *to = part(key, 0, *off, *len).ok()?;
-                    }
-                    setup.memhash8(values, h)?
-                }
-                Step::Float { off, size } => {
-                    let mut values: [&[u8]; 8] = [&[0]; 8];
-                    for (to, key) in values.iter_mut().zip(keys) {
-                        *to = part(key, 0, *off, *size).ok()?;
-                        // Zeros and NaN are hashed by rules of their own.
-                        is_plain_float(to).then_some(())?;
-                    }
-                    setup.memhash8(values, h)?
-                }
-                Step::Text { off } => {
-                    let texts = self.texts(keys, *off)?;
-                    setup.memhash8(texts, h)?
-                }
-                Step::Iface { .. } | Step::Repeat { .. } => return None,
-            };
-        }
-        Some(h)
-    }
-
-    /// Up to eight strings: all are found and touched before the first is hashed, so that the waits for memory
-    /// overlap.
-    fn texts(&mut self, keys: &[&[u8]], off: u64) -> Option<[&'a [u8]; 8]> {
-        let mut texts: [&'a [u8]; 8] = [&[0]; 8];
-        for (to, key) in texts.iter_mut().zip(keys) {
-            let Ok(Cow::Borrowed(text)) = self.text(key, 0, off) else {
-                return None;
-            };
-            *to = text;
-        }
-        let first = |text: &&[u8]| text.first().copied().unwrap_or(0);
-        std::hint::black_box(texts.iter().map(first).fold(0, |all, b| all ^ b));
-        Some(texts)
     }
 
     /// Counts bytes that others have hashed for the same map.
@@ -247,7 +157,12 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
     }
 
     /// The bytes of a string.
-    fn text(&mut self, key: &[u8], base: u64, off: u64) -> Result<Cow<'a, [u8]>, KeyHash> {
+    pub(super) fn text(
+        &mut self,
+        key: &[u8],
+        base: u64,
+        off: u64,
+    ) -> Result<Cow<'a, [u8]>, KeyHash> {
         let abi = self.hashers.abi();
         let words = part(key, base, off, abi.word().wrapping_mul(2))?;
         let data = Addr(abi.uptr(words, 0).unwrap_or(0));
@@ -277,25 +192,12 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
 
     /// What an interface of this first word holds.
     fn held(&mut self, word: Addr, empty: bool) -> Option<Rc<Held>> {
-        let known = self
-            .words
-            .list
-            .iter()
-            .find(|(w, e, _)| *w == word && *e == empty);
-        if let Some((_, _, held)) = known {
-            return held.clone();
-        }
-        let held = self
-            .hashers
-            .dynamic(word, empty)
-            .map(|held| Rc::new(held.as_ref().clone()));
-        let said = (word, empty, held.clone());
-        match self.words.list.get_mut(self.words.next % MAX_WORDS) {
-            Some(old) => *old = said,
-            None => self.words.list.push(said),
-        }
-        self.words.next = self.words.next.wrapping_add(1);
-        held
+        let hashers = self.hashers;
+        let make = || {
+            let held = hashers.dynamic(word, empty)?;
+            Some(Rc::new(held.as_ref().clone()))
+        };
+        self.words.get((word, empty), make).cloned().flatten()
     }
 
     /// Source: `runtime/alg.go`, `interhash` and `nilinterhash`, all versions.
@@ -433,20 +335,8 @@ impl KeyHasher<'_, '_, '_> {
     }
 }
 
-/// Whether a float is neither zero nor NaN: the process is little-endian.
-fn is_plain_float(bytes: &[u8]) -> bool {
-    let value = match *bytes {
-        [a, b, c, d] => f64::from(f32::from_le_bytes([a, b, c, d])),
-        _ => match bytes.first_chunk() {
-            Some(whole) => f64::from_le_bytes(*whole),
-            None => return false,
-        },
-    };
-    value != 0.0 && !value.is_nan()
-}
-
 /// A part of the key. It is only missing where a type lies about its size.
-fn part(key: &[u8], base: u64, off: u64, len: u64) -> Result<&[u8], KeyHash> {
+pub(super) fn part(key: &[u8], base: u64, off: u64, len: u64) -> Result<&[u8], KeyHash> {
     let get = || {
         let from = usize::try_from(base.checked_add(off)?).ok()?;
         key.get(from..from.checked_add(usize::try_from(len).ok()?)?)

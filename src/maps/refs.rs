@@ -7,6 +7,7 @@ use crate::base::fault::Why;
 use crate::base::home::Home;
 use crate::base::limits::MAX_FINDINGS_PER_RULE;
 use crate::base::parts::of_parts;
+use crate::base::recent::Recent;
 use crate::maps::image::BadRef;
 use crate::maps::image::BadRefKind;
 use crate::maps::image::Gaps;
@@ -63,8 +64,6 @@ impl Found {
 /// What the first word of an interface says of its data word.
 #[derive(Debug)]
 struct Said {
-    word: Addr,
-    empty: bool,
     /// Whether the word can be what it should be, as far as that is known.
     plausible: Option<bool>,
     /// Bytes of the value that the data word leads to; 0 where it is the value itself, or where nothing is known.
@@ -73,18 +72,8 @@ struct Said {
     texts: Vec<u64>,
 }
 
-impl Said {
-    /// Whether the data word leads to a value that takes room.
-    fn is_elsewhere(&self) -> bool {
-        self.size > 0
-    }
-}
-
-/// What is at hand while entries are looked at.
-struct Aids<'g> {
-    gaps: &'g mut Gaps,
-    words: &'g mut Words,
-}
+/// By first word, and whether that is a descriptor.
+type Words = Recent<(Addr, bool), Said>;
 
 /// What was learned of the process from the entries looked at so far: those of the next map are often alike.
 #[derive(Default, Debug)]
@@ -94,45 +83,11 @@ pub(crate) struct Recall<'r> {
     near: [Near<'r>; 2],
 }
 
-/// Most first words that are remembered at a time.
-const MAX_WORDS: usize = 16;
-
-/// What the first words of the interfaces met last say: a map holds few types.
-#[derive(Default, Debug)]
-struct Words {
-    list: Vec<Said>,
-    /// Where the next one goes when the list is full.
-    next: usize,
+/// What is at hand while entries are looked at.
+struct Aids<'g> {
+    gaps: &'g mut Gaps,
+    words: &'g mut Words,
 }
-
-impl Words {
-    fn get(&mut self, refs: &RefChecker<'_, '_, '_>, word: Addr, empty: bool) -> &Said {
-        let known = self
-            .list
-            .iter()
-            .position(|w| w.word == word && w.empty == empty);
-        let at = known.unwrap_or_else(|| {
-            let said = refs.said(word, empty);
-            let at = self.next % MAX_WORDS;
-            self.next = self.next.wrapping_add(1);
-            match self.list.get_mut(at) {
-                Some(old) => *old = said,
-                None => self.list.push(said),
-            }
-            at
-        });
-        self.list.get(at).unwrap_or(&NOTHING)
-    }
-}
-
-/// A word that says nothing.
-static NOTHING: Said = Said {
-    word: Addr::NIL,
-    empty: true,
-    plausible: None,
-    size: 0,
-    texts: Vec::new(),
-};
 
 impl<'r> RefChecker<'r, '_, '_> {
     fn said(&self, word: Addr, empty: bool) -> Said {
@@ -141,8 +96,6 @@ impl<'r> RefChecker<'r, '_, '_> {
         let texts = held.map(|held| refs_of(self.graph, held.ty));
         let texts = texts.unwrap_or_default().into_iter();
         Said {
-            word,
-            empty,
             plausible: self.meta.is_plausible(word, empty),
             size: held.map_or(0, |held| self.graph.get(held.ty).size),
             texts: texts
@@ -312,10 +265,13 @@ impl<'r> RefChecker<'r, '_, '_> {
                     let at = usize::try_from(off).unwrap_or(usize::MAX);
                     let first = Addr(abi.uptr(value, at).unwrap_or(0));
                     let data = Addr(abi.uptr(value, at.saturating_add(word)).unwrap_or(0));
-                    let said = aids.words.get(self, first, empty);
+                    let make = || self.said(first, empty);
+                    let Some(said) = aids.words.get((first, empty), make) else {
+                        continue;
+                    };
                     let what = if said.plausible == Some(false) {
                         Some(BadRefKind::Iface { word: first })
-                    } else if said.is_elsewhere() && !self.mem.is_mapped(data, said.size) {
+                    } else if said.size > 0 && !self.mem.is_mapped(data, said.size) {
                         Some(BadRefKind::IfaceData { data })
                     } else {
                         self.pointer_fault(near, data, false)

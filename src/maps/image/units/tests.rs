@@ -1,6 +1,7 @@
-//! Words of marks against their bytes, and the pieces of a large map against the whole.
+//! The pieces of a large map against the whole.
 
 use super::*;
+use crate::base::addr::Addr;
 use crate::base::home::Home;
 use crate::maps::image::ClassicImage;
 use crate::maps::image::Gaps;
@@ -9,7 +10,7 @@ use crate::maps::image::Hmap;
 use crate::maps::image::KeyFacts;
 use crate::maps::image::Run;
 use crate::maps::image::Seat;
-use crate::maps::image::ctrl;
+use crate::maps::image::SlotLayout;
 use crate::maps::image::tophash;
 use crate::types::graph::TypeId;
 use std::borrow::Cow;
@@ -124,39 +125,6 @@ fn pieces_one_after_the_other_are_the_whole_map() {
     assert!(whole.len() > 100_000);
     assert!(whole == by_bucket);
     assert!(pieced == whole);
-}
-
-#[test]
-fn words_of_marks_say_what_their_bytes_say() {
-    let mut x = 0x9e37_79b9_7f4a_7c15u64;
-    for n in 0..20_000u32 {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        // Bytes near the limits are rare by chance.
-        let word = if n % 2 == 0 {
-            x
-        } else {
-            x & 0x8787_8787_8787_8787
-        };
-        let bytes = word.to_le_bytes();
-        let by = |is: &dyn Fn(u8) -> bool| -> Vec<u8> {
-            (0u8..8)
-                .zip(bytes)
-                .filter(|(_, b)| is(*b))
-                .map(|(i, _)| i)
-                .collect()
-        };
-        assert_eq!(
-            slots_of(live_tops(word)).collect::<Vec<_>>(),
-            by(&tophash::is_live)
-        );
-        assert_eq!(slots_of(!word).collect::<Vec<_>>(), by(&ctrl::is_full));
-        for byte in [0u8, 1, 4, 0x80, 0xfe, 0x87] {
-            let equal = slots_of(equal_tops(word, byte)).collect::<Vec<_>>();
-            assert_eq!(equal, by(&|b| b == byte), "{word:#x} {byte:#x}");
-        }
-    }
 }
 
 /// A damaged header may claim billions of buckets, of which a few are there, far from each other. Seen when a flipped
