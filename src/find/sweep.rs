@@ -70,6 +70,10 @@ impl Sweep<'_, '_, '_, '_> {
     /// Maps that generic code leads to have the shape of a type for a type: their storage tells the type.
     fn retype_shapes(&mut self) {
         let graph = self.grounds.reader.program.graph;
+        let is_shape = |ty: TypeId| is_shape(&graph.declared(ty).name);
+        if !self.often.seen.keys().any(|ty| is_shape(*ty)) {
+            return;
+        }
         let mut shapes: HashMap<TypeId, bool> = HashMap::new();
         let mut last = None;
         for i in 0..self.tracer.found.maps.len() {
@@ -78,9 +82,7 @@ impl Sweep<'_, '_, '_, '_> {
             };
             let is_shape = match last {
                 Some((ty, known)) if ty == map.ty => known,
-                _ => *shapes
-                    .entry(map.ty)
-                    .or_insert_with(|| is_shape(&graph.declared(map.ty).name)),
+                _ => *shapes.entry(map.ty).or_insert_with(|| is_shape(map.ty)),
             };
             last = Some((map.ty, is_shape));
             if !is_shape {

@@ -14,7 +14,6 @@ use crate::maps::image::MapImage;
 use crate::survey::session::Session;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
-use std::collections::HashSet;
 
 /// The goroutines at work, by map.
 #[derive(Default, Debug)]
@@ -39,12 +38,14 @@ impl AllHands {
         }
         // Of a million maps, only those that somebody's words may mean.
         let works = around.works.iter().map(|(_, work)| work);
-        let words: HashSet<Addr> = works.flat_map(|w| w.words.iter().copied()).collect();
+        let mut words: Vec<Addr> = works.flat_map(|w| w.words.iter().copied()).collect();
+        words.sort_unstable();
+        words.dedup();
         let headers: BTreeSet<Addr> = found
             .maps
             .iter()
             .map(|m| m.addr)
-            .filter(|addr| words.contains(addr))
+            .filter(|addr| words.binary_search(addr).is_ok())
             .collect();
         let writing = |addr| {
             let reader = &s.reader;

@@ -40,11 +40,22 @@ struct Said {
 pub(crate) fn prove_hashes(s: &Session<'_, '_>, found: &Found, progress: &dyn Progress) {
     let mut by_type: BTreeMap<TypeId, Vec<Addr>> = BTreeMap::new();
     let sure = |m: &FoundMap| !m.dead && m.sure == Sure::Typed;
-    for m in found.maps.iter().filter(sure) {
-        if let Some(slots) = s.reader.slots(m.ty) {
-            by_type.entry(slots.map_type).or_default().push(m.addr);
+    // Maps of one type are often found one after the other: they are added together.
+    let mut run: (TypeId, Vec<Addr>) = (TypeId(0), Vec::new());
+    let mut add = |(ty, addrs): &mut (TypeId, Vec<Addr>)| {
+        if let Some(slots) = s.reader.slots(*ty).filter(|_| !addrs.is_empty()) {
+            by_type.entry(slots.map_type).or_default().append(addrs);
         }
+        addrs.clear();
+    };
+    for m in found.maps.iter().filter(sure) {
+        if m.ty != run.0 {
+            add(&mut run);
+            run.0 = m.ty;
+        }
+        run.1.push(m.addr);
     }
+    add(&mut run);
     progress.phase("proving hashes", None);
     let said: Vec<(TypeId, Said)> = by_type
         .into_iter()
