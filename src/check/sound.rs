@@ -115,3 +115,6 @@ fn is_plain_swiss(image: &MapImage<'_>, m: &SwissImage<'_>, tallies: &Tallies) -
         Shape::Tables(_) | Shape::Nonsense => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
