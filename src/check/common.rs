@@ -16,11 +16,10 @@ use crate::check::trust::each_storage;
 use crate::maps::image::Body;
 use crate::maps::image::MapImage;
 use crate::maps::image::Place;
+use crate::maps::image::Record;
 use crate::maps::image::Shape;
 use crate::maps::image::SlotLayout;
-use crate::maps::image::ctrl;
-use crate::maps::image::group_ctrls;
-use crate::maps::image::tophash;
+use crate::maps::image::slots_of;
 
 /// Entries that no map can reach: 2^48 bytes of address space hold fewer.
 const ABSURD_LEN: i64 = 1 << 48;
@@ -162,76 +161,22 @@ fn check_count(s: &Subject<'_, '_>, out: &mut Verdicts) {
     }
 }
 
-/// A bucket or group, with a name for it and its marks.
-struct Record<'b> {
-    place: Spot,
-    free: [bool; 8],
-    bytes: &'b [u8],
-}
-
-/// Names a record; a slot's place is only made for a finding.
-#[derive(Clone, Copy)]
-enum Spot {
-    Bucket {
-        old: bool,
-        chain: u64,
-        position: u32,
-    },
-    Group {
-        dir: Option<u64>,
-        group: u64,
-    },
-}
-
-impl Spot {
-    fn slot(self, i: u8) -> Place {
-        match self {
-            Spot::Bucket {
-                old,
-                chain,
-                position,
-            } => Place::Cell {
-                old,
-                chain,
-                position,
-                cell: i,
-            },
-            Spot::Group { dir, group } => Place::Slot {
-                dir,
-                group,
-                slot: i,
-            },
-        }
-    }
-}
-
 /// Calls `each` for every bucket and group of the storage that can be believed.
 fn each_record(image: &MapImage<'_>, mut each: impl FnMut(Record<'_>)) {
     each_storage(image, |stored| match stored {
         Stored::Buckets { old, array } => {
             for b in array.buckets() {
-                let free = b.tophash().map(|t| t <= tophash::EMPTY_ONE);
-                let place = Spot::Bucket {
+                each(Record::Bucket {
                     old,
                     chain: b.chain,
                     position: b.position,
-                };
-                each(Record {
-                    place,
-                    free,
                     bytes: b.bytes,
                 });
             }
         }
         Stored::Groups { dir, groups } => {
             for (group, bytes) in groups.records() {
-                let free =
-                    group_ctrls(image.abi, bytes).map(|c| c == ctrl::EMPTY || c == ctrl::DELETED);
-                each(Record {
-                    place: Spot::Group { dir, group },
-                    free,
-                    bytes,
-                });
+                each(Record::Group { dir, group, bytes });
             }
         }
     });
@@ -293,11 +238,11 @@ fn check_free(
         return;
     }
     let slots = &*s.image.slots;
-    each_record(s.image, |r| {
-        for (i, free) in (0u8..).zip(r.free) {
-            if free && is_dirty(slots, r.bytes, u64::from(i)) {
+    each_record(s.image, |record| {
+        for i in slots_of(record.free(s.image.abi)) {
+            if is_dirty(slots, record.bytes(), u64::from(i)) {
                 out.broken(
-                    r.place.slot(i),
+                    record.place(i),
                     "a slot without an entry",
                     format_args!("{what} that are not zero"),
                 );

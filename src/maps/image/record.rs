@@ -7,6 +7,8 @@ use crate::maps::image::BucketRef;
 use crate::maps::image::EntryRef;
 use crate::maps::image::Place;
 use crate::maps::image::SlotLayout;
+use crate::maps::image::ctrl;
+use crate::maps::image::tophash;
 
 /// The highest bit of each byte.
 pub const TOPS: u64 = 0x8080_8080_8080_8080;
@@ -61,6 +63,16 @@ impl<'i> Record<'i> {
                 (marks, !marks & TOPS)
             }
         }
+    }
+
+    /// The highest bit of each mark whose cell or slot is free: empty, or deleted.
+    pub fn free(&self, abi: Abi) -> u64 {
+        let (marks, _) = self.marks(abi);
+        let (one, other) = match self {
+            Record::Bucket { .. } => (tophash::EMPTY_REST, tophash::EMPTY_ONE),
+            Record::Group { .. } => (ctrl::EMPTY, ctrl::DELETED),
+        };
+        equal_tops(marks, one) | equal_tops(marks, other)
     }
 
     /// The place of its cell or slot `i`.
@@ -229,8 +241,6 @@ pub fn equal_tops(word: u64, byte: u8) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::maps::image::ctrl;
-    use crate::maps::image::tophash;
 
     #[test]
     fn words_of_marks_say_what_their_bytes_say() {
