@@ -7,6 +7,8 @@ mod hands;
 mod keys;
 mod place;
 mod record;
+#[cfg(test)]
+pub(crate) mod sample;
 mod slots;
 mod swiss;
 mod units;

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::base::addr::Addr;
-use crate::base::bytes::Abi;
 use crate::base::fault::Fault;
 use crate::base::fault::Why;
 use crate::base::home::Home;
@@ -11,19 +10,15 @@ use crate::check::rule::Verdict;
 use crate::hash::memhash::GlobalFault;
 use crate::hash::run::KeyHash;
 use crate::maps::image::BucketArray;
-use crate::maps::image::Gaps;
 use crate::maps::image::Hand;
-use crate::maps::image::Hands;
 use crate::maps::image::KeyFacts;
 use crate::maps::image::Place;
 use crate::maps::image::Run;
 use crate::maps::image::Shared;
-use crate::maps::image::SlotLayout;
 use crate::maps::image::Storage;
 use crate::maps::image::SwissMap;
-use crate::types::graph::TypeId;
+use crate::maps::image::sample::sample;
 use std::borrow::Cow;
-use std::sync::Arc;
 
 const AT: Addr = Addr(0xc0_0000_1000);
 
@@ -35,7 +30,7 @@ fn object(at: Addr, size: u64) -> Home {
     }
 }
 
-/// Eight marks, eight keys of a byte, eight elems of a byte, and the place of an overflow pointer.
+/// One record as `sample` has them.
 fn storage(bytes: [u8; 32]) -> Storage<'static> {
     let run = Run {
         first: 0,
@@ -55,39 +50,13 @@ fn storage(bytes: [u8; 32]) -> Storage<'static> {
 fn image(body: Body<'static>, hashes: [u64; 2]) -> MapImage<'static> {
     MapImage {
         addr: AT,
-        abi: Abi::AMD64,
-        slots: Arc::new(SlotLayout {
-            map_type: TypeId(0),
-            key: TypeId(0),
-            elem: TypeId(0),
-            key_size: 1,
-            elem_size: 1,
-            indirect_key: false,
-            indirect_elem: false,
-            size: 32,
-            keys_off: 8,
-            key_stride: 1,
-            elems_off: 16,
-            elem_stride: 1,
-            overflow_off: Some(24),
-            has_pointers: false,
-            key_ptr_words: Vec::new(),
-        }),
         home: object(AT, 48),
-        header_size: 48,
-        body,
-        bad_refs: Vec::new(),
-        bad_refs_total: 0,
-        shared: Vec::new(),
         keys: KeyFacts {
             state: HashState::Proven,
             hashes: hashes.to_vec(),
             ..KeyFacts::default()
         },
-        hands: Hands::default(),
-        heap_types: Vec::new(),
-        misplaced: Vec::new(),
-        gaps: Gaps::default(),
+        ..sample(body)
     }
 }
 

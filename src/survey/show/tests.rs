@@ -5,7 +5,6 @@
 use super::*;
 use crate::maps::image::ChainFaultKind;
 use crate::maps::image::ClassicImage;
-use crate::maps::image::Gaps;
 use crate::maps::image::Home;
 use crate::maps::image::OverflowBucket;
 use crate::maps::image::Run;
@@ -13,51 +12,13 @@ use crate::maps::image::Seat;
 use crate::maps::image::SwissImage;
 use crate::maps::image::SwissMap;
 use crate::maps::image::TableHeader;
+use crate::maps::image::sample::sample;
 use crate::survey::detail::MapDetail;
-use crate::types::graph::TypeId;
-use std::sync::Arc;
 
 const ALL: Window = Window {
     offset: 0,
     limit: u64::MAX,
 };
-
-/// Records of eight marks, eight 1-byte keys and elems, and a word for the overflow pointer.
-fn image(body: Body<'static>) -> MapImage<'static> {
-    let slots = SlotLayout {
-        map_type: TypeId(0),
-        key: TypeId(1),
-        elem: TypeId(1),
-        key_size: 1,
-        elem_size: 1,
-        indirect_key: false,
-        indirect_elem: false,
-        size: 32,
-        keys_off: 8,
-        key_stride: 1,
-        elems_off: 16,
-        elem_stride: 1,
-        overflow_off: Some(24),
-        has_pointers: false,
-        key_ptr_words: Vec::new(),
-    };
-    MapImage {
-        addr: Addr(0xc000),
-        abi: Abi::AMD64,
-        slots: Arc::new(slots),
-        home: Home::Unknown,
-        header_size: 48,
-        body,
-        bad_refs: Vec::new(),
-        bad_refs_total: 0,
-        keys: Default::default(),
-        hands: Default::default(),
-        heap_types: Vec::new(),
-        misplaced: Vec::new(),
-        shared: Vec::new(),
-        gaps: Gaps::default(),
-    }
-}
 
 fn record(marks: [u8; 8], overflow: u64) -> Vec<u8> {
     let fill: [u8; 16] = std::array::from_fn(|i| u8::try_from(i).unwrap_or(0));
@@ -124,7 +85,7 @@ fn classic() -> MapImage<'static> {
         buckets: Addr(0x1000),
         ..Hmap::default()
     };
-    image(Body::Classic(ClassicImage {
+    sample(Body::Classic(ClassicImage {
         hmap,
         new: Some(new),
         old: Some(old),
@@ -248,7 +209,7 @@ fn swiss(shape: Shape<'static>) -> MapImage<'static> {
         tombstone_possible: Some(1),
         ..SwissMap::default()
     };
-    image(Body::Swiss(SwissImage { map, shape }))
+    sample(Body::Swiss(SwissImage { map, shape }))
 }
 
 #[test]

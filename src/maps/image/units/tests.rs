@@ -4,15 +4,12 @@ use super::*;
 use crate::base::addr::Addr;
 use crate::base::home::Home;
 use crate::maps::image::ClassicImage;
-use crate::maps::image::Gaps;
-use crate::maps::image::Hands;
 use crate::maps::image::Hmap;
-use crate::maps::image::KeyFacts;
 use crate::maps::image::Run;
 use crate::maps::image::Seat;
 use crate::maps::image::SlotLayout;
+use crate::maps::image::sample::sample;
 use crate::maps::image::tophash;
-use crate::types::graph::TypeId;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -51,42 +48,23 @@ fn large() -> MapImage<'static> {
             .collect(),
         chain_faults: Vec::new(),
     };
+    let body = Body::Classic(ClassicImage {
+        hmap: Hmap::default(),
+        new: Some(array),
+        old: None,
+        extra: None,
+    });
+    let image = sample(body);
+    let slots = SlotLayout {
+        elem_size: 0,
+        elem_stride: 0,
+        size: 24,
+        overflow_off: Some(16),
+        ..image.slots.as_ref().clone()
+    };
     MapImage {
-        addr: Addr(0x100),
-        abi: Abi::AMD64,
-        slots: Arc::new(SlotLayout {
-            map_type: TypeId(0),
-            key: TypeId(0),
-            elem: TypeId(0),
-            key_size: 1,
-            elem_size: 0,
-            indirect_key: false,
-            indirect_elem: false,
-            size: 24,
-            keys_off: 8,
-            key_stride: 1,
-            elems_off: 16,
-            elem_stride: 0,
-            overflow_off: Some(16),
-            has_pointers: false,
-            key_ptr_words: Vec::new(),
-        }),
-        home: Home::Unknown,
-        header_size: 48,
-        body: Body::Classic(ClassicImage {
-            hmap: Hmap::default(),
-            new: Some(array),
-            old: None,
-            extra: None,
-        }),
-        bad_refs: Vec::new(),
-        bad_refs_total: 0,
-        shared: Vec::new(),
-        keys: KeyFacts::default(),
-        hands: Hands::default(),
-        heap_types: Vec::new(),
-        misplaced: Vec::new(),
-        gaps: Gaps::default(),
+        slots: Arc::new(slots),
+        ..image
     }
 }
 
