@@ -90,6 +90,9 @@ impl FileError {
     /// What the user can try.
     pub fn hint(&self) -> Option<String> {
         match self {
+            FileError::WrongKind { found: Kind::Text, wanted, .. } if !wanted.contains("core") => {
+                Some("name the program that crashed, as it was built: the ELF file, not its source or a script".into())
+            }
             FileError::WrongKind { found: Kind::Text, .. } => {
                 Some("a goroutine traceback is not enough; badmap needs the core file (GOTRACEBACK=crash, ulimit -c unlimited)".into())
             }
@@ -116,5 +119,24 @@ impl FileError {
             FileError::Damaged { .. } => Some("the file may be cut short or overwritten; compare its size with the original".into()),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hint_for_a_text_file_is_about_what_it_was_given_as() {
+        let hint = |wanted| {
+            let error = FileError::WrongKind {
+                path: PathBuf::from("notes.txt"),
+                found: Kind::Text,
+                wanted,
+            };
+            error.hint().unwrap_or_default()
+        };
+        assert!(hint("a core file").contains("needs the core file"));
+        assert!(hint("an ELF executable").contains("the program that crashed"));
     }
 }
