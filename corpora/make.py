@@ -278,6 +278,7 @@ SCENARIOS.update({
     "ten-unhashable": blame("map", 1, False, "panic: runtime error: hash of unhashable type []int"),
     "ten-nil": blame("map", 1, False, "panic: assignment to entry in nil map"),
     "many": blame("map", 1, None, WRITES),
+    "compare": blame("other", 0, False, ABORT, dumps=("gcore",)),
     "segv": blame("map", 1, True, "fatal error: fault"),
     "hang": blame("hang", 1, True, ABORT, dumps=("kernel", "gcore")),
     "oom": blame(
@@ -351,7 +352,7 @@ GOLDEN = {
     "1.23-hashes-s390x": "hashes",
     "1.27-hashes-mips": "hashes",
     # Who had hands on a map.
-    "1.19-blame": "writes",
+    "1.19-blame": "writes compare",
     "1.23-blame": "writes ten-maps iter-write segv hang oom",
     "1.27-blame": "writes ten-maps ten-unhashable ten-nil many hang hang:gcore segv reflect-write clone-write waits liar",
     "1.19-blame-stripped": "writes",

@@ -42,6 +42,7 @@ func scenarios() []scenario {
 		{"ten-unhashable", runTenUnhashable},
 		{"ten-nil", runTenNil},
 		{"many", runMany},
+		{"compare", runCompare},
 		{"segv", runSegv},
 		{"hang", runHang},
 		{"oom", runOOM},

@@ -94,6 +94,10 @@ func firstFree(t reflect.Type, word unsafe.Pointer) *cell {
 	return nil
 }
 
+// displaced is what may see that a key is not the one that was stored in its place: its hash differs in the
+// bits of the mark, in those of the bucket or the table, or only in those that choose the group.
+var displaced = []string{"MAP-KEYHASH", "MAP-PLACE", "SW-DIRBITS", "SW-REACH"}
+
 // commonWounds are those that hurt keys and elems, whatever the kind of map.
 func commonWounds() []wound {
 	type T = reflect.Type
@@ -103,7 +107,7 @@ func commonWounds() []wound {
 			c := firstLive(t, m, 7)
 			for bit := 0; bit < 64; bit++ {
 				k := *(*int)(c.key)
-				d := poke("key-bit-int", c.keyAt, c.key, 8, uint64(k)^1<<bit, "MAP-KEYHASH", "MAP-PLACE")
+				d := poke("key-bit-int", c.keyAt, c.key, 8, uint64(k)^1<<bit, displaced...)
 				d.needsHash = true
 				// A lookup must miss both the old and the new key, else the
 				// place happens to fit and nobody could tell.
@@ -125,7 +129,7 @@ func commonWounds() []wound {
 				}
 				s := *(*string)(c.key)
 				p := (*(*[2]unsafe.Pointer)(c.key))[0]
-				d := poke("key-bit-string", c.keyAt+" text", p, 1, uint64(s[0]^0x20), "MAP-KEYHASH", "MAP-PLACE")
+				d := poke("key-bit-string", c.keyAt+" text", p, 1, uint64(s[0]^0x20), displaced...)
 				d.needsHash = true
 				mm := *(*map[string]int)(unsafe.Pointer(&m))
 				if _, ok := mm[*(*string)(c.key)]; !ok {

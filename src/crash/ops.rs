@@ -70,7 +70,7 @@ const TABLE_TYPE_MAP: Leads = Leads::Map {
 /// Functions of the runtime by the start of their names, the longer names first where one begins
 /// another. Source: `runtime/map*.go`, go1.19 to go1.27 (`mapIterStart` from go1.24, `mapclone2`,
 /// `moveToBmap`, `keys` and `values` go1.21 to go1.23).
-const RUNTIME: [(&str, Op, Leads); 21] = [
+const RUNTIME: [(&str, Op, Leads); 22] = [
     ("mapaccess", Op::Read, TYPE_MAP),
     ("mapassign", Op::Write, TYPE_MAP),
     ("mapdelete", Op::Write, TYPE_MAP),
@@ -85,6 +85,7 @@ const RUNTIME: [(&str, Op, Leads); 21] = [
     ("copyValues", Op::Read, TYPE_MAP),
     ("hashGrow", Op::Write, TYPE_MAP),
     ("growWork", Op::Write, TYPE_MAP),
+    ("evacuated", Op::Read, Leads::None), // who looks something up asks it too
     ("evacuate", Op::Write, TYPE_MAP),
     ("bucketEvacuated", Op::Write, TYPE_MAP),
     ("makeBucketArray", Op::Write, Leads::None),
@@ -166,12 +167,14 @@ const TRIE_READS: [&str; 3] = ["Load", "find", "valEqual"];
 
 /// What a function does to a map; `None` for functions that are no map operation.
 pub fn operation(function: &str) -> Option<Operation> {
+    // A closure in it has arguments of its own: `mapclear.func1`, go1.21 to go1.23.
+    let closure = function.contains(".func");
     let pick = |list: &[(&str, Op, Leads)], name: &str| {
         list.iter()
             .find(|(start, _, _)| name.starts_with(start))
             .map(|(_, op, leads)| Operation {
                 op: *op,
-                leads: *leads,
+                leads: if closure { Leads::None } else { *leads },
             })
     };
     if let Some(name) = function.strip_prefix("internal/runtime/maps.") {
@@ -271,5 +274,8 @@ mod tests {
             Some(TABLE_TYPE_MAP)
         );
         assert_eq!(leads("runtime.mapIterNext"), Some(Leads::Iterator(0)));
+        assert_eq!(leads("runtime.mapclear.func1"), Some(Leads::None));
+        assert_eq!(op("runtime.mapclear.func1"), Some(Op::Write));
+        assert_eq!(leads("runtime.evacuated"), Some(Leads::None));
     }
 }

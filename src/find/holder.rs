@@ -9,7 +9,7 @@ use crate::find::found::Via;
 use crate::find::path::Paths;
 use crate::find::plan::UNROLL;
 use crate::maps::syncmap::is_sync_map;
-use crate::runtime::funcnames::is_plumbing;
+use crate::runtime::funcnames::is_plumbing_type;
 use crate::types::graph::Kind;
 use crate::types::graph::TypeId;
 
@@ -88,7 +88,7 @@ impl Paths<'_, '_> {
             let t = self.graph.get(at);
             match &t.kind {
                 Kind::Struct { .. } if is_sync_map(&t.name) => break,
-                Kind::Struct { .. } if is_plumbing(name) => break,
+                Kind::Struct { .. } if is_plumbing_type(name) => break,
                 Kind::Struct { fields: all } => {
                     let inside = |start: u64, size: u64| {
                         start <= off && off < start.saturating_add(size.max(1))

@@ -38,7 +38,10 @@ impl AllHands {
         }
         // Of a million maps, only those that somebody's words may mean.
         let works = around.works.iter().map(|(_, work)| work);
-        let mut words: Vec<Addr> = works.flat_map(|w| w.words.iter().copied()).collect();
+        let meant = |w: &AtWork| w.innermost().and_then(|t| t.map);
+        let mut words: Vec<Addr> = works
+            .flat_map(|w| w.words.iter().copied().chain(meant(w)))
+            .collect();
         words.sort_unstable();
         words.dedup();
         let headers: BTreeSet<Addr> = found
@@ -91,7 +94,12 @@ impl AllHands {
         }
         let op = work.op();
         let map = match work.innermost().and_then(|t| t.map) {
-            Some(map) => map,
+            Some(map) if map.is_nil() => return,
+            Some(map) if headers.contains(&map) => map,
+            Some(_) => {
+                self.complete = false; // no map that was found: it may be another that is meant
+                return;
+            }
             None => {
                 // Words left over from before: a writer's own map is one that is being written.
                 if words.len() > 1 && op != Op::Write {
@@ -123,5 +131,61 @@ impl AllHands {
     pub(crate) fn tell(&self, image: &mut MapImage<'_>) {
         image.hands = self.by_map.get(&image.addr).cloned().unwrap_or_default();
         image.hands.complete = self.complete;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crash::atwork::How;
+    use crate::crash::atwork::Touch;
+
+    const MAP: Addr = Addr(0xc000_0100);
+
+    /// A writer, whose frame has this for its map.
+    fn writer(map: Addr) -> AtWork {
+        AtWork {
+            touches: vec![Touch {
+                op: Op::Write,
+                function: "runtime.mapassign_faststr".to_owned(),
+                frame: 0,
+                map: Some(map),
+                ty: None,
+                how: Some(How::Slot),
+                trie: false,
+            }],
+            left: Left::No,
+            words: Vec::new(),
+        }
+    }
+
+    fn sorted(work: &AtWork) -> AllHands {
+        let mut all = AllHands {
+            complete: true,
+            ..AllHands::default()
+        };
+        all.add(&BTreeSet::from([MAP]), 7, work, &|_| false);
+        all
+    }
+
+    #[test]
+    fn a_writer_is_at_work_on_the_map_of_its_frame() {
+        let all = sorted(&writer(MAP));
+        assert!(all.complete);
+        let writers = all.by_map.get(&MAP).map(|h| &*h.writers);
+        assert!(matches!(writers, Some([hand]) if hand.goroutine == 7));
+    }
+
+    #[test]
+    fn a_word_that_is_no_map_says_that_nobody_knows() {
+        let all = sorted(&writer(Addr(63)));
+        assert!(!all.complete);
+        assert!(all.by_map.is_empty());
+    }
+
+    #[test]
+    fn who_writes_no_map_hides_nobody() {
+        let all = sorted(&writer(Addr(0)));
+        assert!(all.complete && all.by_map.is_empty());
     }
 }
