@@ -232,6 +232,8 @@ SCENARIOS = {
         on=lambda go: maps_of(go) == "swiss" and minor(go) in ("1.24", "1.25", "1.26"),
     ),
     "live-writers": Scenario("other", 0, False, ABORT, dumps=("kernel", "gcore"), gogc="100"),
+    # Garbage is collected all the time: writers are found in write barriers.
+    "live-churn": Scenario("other", 0, False, dumps=("gcore",), gogc="1"),
     # Its spinning goroutines are to be found running.
     "roots": Scenario("other", 0, False, ABORT, dumps=("kernel", "gcore"), debug="asyncpreemptoff=1"),
     "roots-panic": Scenario("other", 0, False, "panic: the bottom of a deep chain"),

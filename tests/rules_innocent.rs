@@ -248,6 +248,24 @@ fn a_map_in_the_middle_of_a_write_is_not_counted() {
     assert_ok("swiss", &m);
 }
 
+/// `hashGrow` raises B, then stores `oldbuckets`, then `buckets`; before each of these the write barrier may run.
+#[test]
+fn a_grow_in_progress_has_the_old_array_yet() {
+    for b in [1, 5] {
+        let mut m = classic::map(classic::buckets(synth::ints(), b).fill(0, 3), None);
+        let c = body(&mut m);
+        (c.hmap.flags, c.hmap.b) = (4, b + 1);
+        let main = &mut c.new.as_mut().unwrap().main;
+        main.claimed *= 2;
+        assert_ok("B raised", &m);
+        let c = body(&mut m);
+        let mut old = c.new.clone().unwrap();
+        old.main.claimed /= 2;
+        (c.hmap.oldbuckets, c.old) = (c.hmap.buckets, Some(old));
+        assert_ok("oldbuckets stored", &m);
+    }
+}
+
 #[test]
 fn a_split_in_progress_is_not_judged_by_its_directory() {
     let mut m = s_many();

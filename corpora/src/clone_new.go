@@ -31,3 +31,11 @@ func (c *clones) build() {
 		c.changed["new "+str(i)] = "after cloning"
 	}
 }
+
+// cloned is a copy of a map; of nil it makes one.
+func cloned(m map[int]int) map[int]int {
+	if m == nil {
+		return map[int]int{}
+	}
+	return maps.Clone(m)
+}

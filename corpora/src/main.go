@@ -40,6 +40,7 @@ func scenarios() []scenario {
 		{"panic-other", runPanicOther},
 		{"segv-other", runSegvOther},
 		{"live-writers", runLiveWriters},
+		{"live-churn", runLiveChurn},
 		{"damage", runDamage},
 		{"roots", runRoots},
 		{"roots-panic", runRootsPanic},

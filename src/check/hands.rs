@@ -26,8 +26,9 @@ pub static RULES: &[Rule] = &[
             like, though nobody else is there. Causes: two writers that toggled the flag against each other and left it \
             set, a stray write or a flipped bit in the header.",
         innocent: "A goroutine that was stopped inside the write, by a signal, a throw or for the garbage collector, is \
-            still on its stack. The rule only speaks when every stack was walked to its end and the map of every map \
-            operation on them is known. The map is then judged like one that nobody writes.",
+            still on its stack. In go1.24 `maps.Clone` sets the flag of the copy: who clones is at work. The rule only \
+            speaks when every stack was walked to its end and the map of every map operation on them is known. The map \
+            is then judged like one that nobody writes.",
         example: "flags: claimed a goroutine is writing the map, found no goroutine is inside a function that writes it",
         check: Check::Map(check_writer),
     },

@@ -66,7 +66,7 @@ pub fn find_rule(id: &str) -> Option<&'static Rule> {
 /// Applies every rule that concerns this map.
 pub fn check_map(image: &MapImage<'_>) -> MapVerdict {
     // A flag that nobody can have set does not keep the map from being judged.
-    let mid_write = (image.mid_write() && !image.hands.is_nobody_writing()) || image.hands.cloning;
+    let mid_write = image.is_changing();
     let tallies = Tallies::of(image);
     let subject = Subject {
         image,

@@ -121,6 +121,16 @@ pub fn misfit(array: &BucketArray<'_>) -> Option<u64> {
     known_room(array).filter(|room| *room < claimed || *room > claimed.saturating_mul(2))
 }
 
+/// Whether a writer may be about to store an array of twice the size: `B` counts its buckets already, and those
+/// of the one that `buckets` still leads to are half as many. Source: `runtime/map.go`, `hashGrow`, up to go1.23.
+pub fn is_about_to_grow(c: &ClassicImage<'_>) -> bool {
+    let Some(array) = c.new.as_ref() else {
+        return false;
+    };
+    let claimed = array.main.claimed;
+    known_room(array).is_some_and(|room| room < claimed && room >= claimed / 2)
+}
+
 fn array_part<'i, 'a>(
     pointer: Addr,
     array: Option<&'i BucketArray<'a>>,

@@ -168,7 +168,7 @@ impl<'c, 'v, 'a> Guard<'c, 'v, 'a> {
             LeafKind::Shards(_) => self.is_object(first, 0),
             LeafKind::Func => {
                 let code = self.grounds.reader.program.mem.read_addr(first);
-                let known = self.grounds.modules.contains(first) || self.is_object(first, 0);
+                let known = self.grounds.modules.has_values_at(first) || self.is_object(first, 0);
                 known && code.is_ok_and(|c| self.grounds.modules.is_text(c))
             }
             LeafKind::Interface { empty } => {
@@ -263,7 +263,7 @@ impl<'c, 'v, 'a> Guard<'c, 'v, 'a> {
     }
 
     fn is_kept(&self, addr: Addr) -> bool {
-        self.grounds.modules.contains(addr)
+        self.grounds.modules.has_values_at(addr)
             || self
                 .object(addr)
                 .is_some_and(|(_, s)| s == SlotState::Allocated)
@@ -272,7 +272,7 @@ impl<'c, 'v, 'a> Guard<'c, 'v, 'a> {
     /// Whether a value of type `ty` can lie at `addr`: in a module, or in an allocated object that is
     /// large enough and has its pointers where the type has them.
     pub(crate) fn leads_to(&self, addr: Addr, ty: TypeId) -> bool {
-        if self.grounds.modules.contains(addr) {
+        if self.grounds.modules.has_values_at(addr) {
             return true;
         }
         let Some((obj, SlotState::Allocated)) = self.object(addr) else {

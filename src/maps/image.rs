@@ -98,6 +98,12 @@ impl<'a> MapImage<'a> {
         }
     }
 
+    /// Whether somebody changes the map: its flag says so, and not that alone if it is known who is at work; or a
+    /// copy of it is made, which no flag tells.
+    pub fn is_changing(&self) -> bool {
+        (self.mid_write() && !self.hands.is_nobody_writing()) || self.hands.cloning
+    }
+
     /// What `len(m)` would return; `None` when the header could not be read.
     pub fn claimed_len(&self) -> Option<i64> {
         match &self.body {

@@ -200,7 +200,8 @@ fn write_writers(out: &mut dyn Write, survey: &Survey, style: Style) -> io::Resu
                 let op = h.function.rsplit('.').next().unwrap_or(&h.function);
                 format!("goroutine {} is in {op}", h.goroutine)
             }
-            None if hands.complete => "write flag set, but by nobody".to_owned(),
+            None if hands.is_nobody_writing() => "write flag set, but by nobody".to_owned(),
+            None if hands.cloning => "written by maps.Clone".to_owned(),
             None => "written, not known by whom".to_owned(),
         };
         let owner = if row.owner.is_empty() {

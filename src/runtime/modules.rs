@@ -105,6 +105,12 @@ impl Modules {
         self.list.iter().any(holds)
     }
 
+    /// Whether a value can lie at `addr`: in a module, and not in its code. Most words that a stack keeps of calls
+    /// gone by are return addresses.
+    pub(crate) fn has_values_at(&self, addr: Addr) -> bool {
+        self.contains(addr) && !self.is_text(addr)
+    }
+
     /// The range from the first address of any module to the last.
     pub(crate) fn bounds(&self) -> AddrRange {
         let ranges = self.list.iter().flat_map(Module::ranges);

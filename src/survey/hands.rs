@@ -78,6 +78,7 @@ impl AllHands {
             .collect();
         if work.touches.iter().any(|t| t.op == Op::Clone) {
             // The copy is filled without its flag being set, and which of the two it is does not matter.
+            self.complete &= words.len() > 1; // else one of them is not among the words
             for map in words {
                 self.by_map.entry(map).or_default().cloning = true;
             }

@@ -58,6 +58,16 @@ fn one_that_writes_may_not_have_set_the_flag_yet_or_has_cleared_it() {
 }
 
 #[test]
+fn a_copy_is_written_by_who_clones() {
+    for mut m in written() {
+        m.hands = told(&[], &[]);
+        m.hands.cloning = true;
+        assert!(check_map(&m).mid_write);
+        assert_ok("a copy", &m);
+    }
+}
+
+#[test]
 fn where_a_stack_is_lost_a_flag_is_believed() {
     for m in written() {
         assert_eq!(m.hands, Hands::default());

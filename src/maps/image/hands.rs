@@ -29,6 +29,6 @@ pub struct Hands {
 impl Hands {
     /// Whether it is certain that nobody changes the map.
     pub fn is_nobody_writing(&self) -> bool {
-        self.complete && self.writers.is_empty()
+        self.complete && self.writers.is_empty() && !self.cloning
     }
 }
