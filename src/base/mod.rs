@@ -3,6 +3,7 @@
 pub mod addr;
 pub mod bytes;
 pub mod dense;
+pub mod digits;
 pub mod fault;
 pub mod home;
 pub mod limits;

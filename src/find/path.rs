@@ -3,6 +3,7 @@
 //! Over 400 lines in one file: a step of the way is one case distinction over what it can be.
 
 use crate::base::addr::Addr;
+use crate::base::digits::Digits;
 use crate::base::limits::MAX_TYPE_DEPTH;
 use crate::dwarf::index::Variable;
 use crate::find::found::Found;
@@ -196,7 +197,7 @@ impl Paths<'_, '_> {
             Via::At(off) => {
                 let at = self.descend(path, shape, parent, off);
                 let captured = shape == Shape::Captured;
-                let shape = self.shape_after(parent, n);
+                let shape = at.map_or(Shape::One, |t| self.shape_of(t));
                 let is_pointer =
                     at.is_some_and(|t| matches!(self.graph.get(t).kind, Kind::Pointer { .. }));
                 let to_struct = matches!(self.graph.get(n.ty).kind, Kind::Struct { .. });
@@ -277,6 +278,11 @@ impl Paths<'_, '_> {
             parent.ty,
             off.checked_rem(stride).unwrap_or(0),
         );
+        self.shape_of(found)
+    }
+
+    /// The same of what lies where the way leads on.
+    fn shape_of(&self, found: TypeId) -> Shape {
         match self.graph.get(found).kind {
             Kind::Slice { .. } | Kind::Array { .. } => Shape::Indexed,
             // The shards of a sync.Pool: an array behind an unsafe.Pointer.
@@ -374,7 +380,9 @@ impl Paths<'_, '_> {
         };
         if let Some(first) = first {
             let i = off.checked_div(stride).unwrap_or(0).saturating_add(first);
-            let _ = write!(path, "[{i}]");
+            path.push('[');
+            path.push_str(Digits::decimal(i).text());
+            path.push(']');
         }
         Some(self.fields(path, parent.ty, off.checked_rem(stride).unwrap_or(0)))
     }

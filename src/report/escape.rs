@@ -8,7 +8,8 @@ use std::borrow::Cow;
 /// The text with every unsafe character written as Go would write it in a string: `\n`, `\x1b`, `\u202e`.
 pub fn clean(text: &str) -> Cow<'_, str> {
     let is_plain = |b: u8| (0x20..0x7f).contains(&b);
-    if text.bytes().all(is_plain) || !text.contains(is_unsafe) {
+    let all_plain = text.bytes().fold(true, |all, b| all & is_plain(b));
+    if all_plain || !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len().saturating_add(16));

@@ -1,23 +1,26 @@
 //! The table of maps, or of groups of maps, as text.
 //! In: rows already chosen and sorted. Out: aligned columns; owner paths last and never shortened.
 
-use crate::check::rule::Verdict;
-use crate::diff::change::Change;
+use crate::base::digits::Digits;
+use crate::base::digits::decimal_width;
+use crate::base::digits::hex_width;
+use crate::base::size::push_size;
+use crate::base::size::size_width;
 use crate::report::escape::clean;
-use crate::report::style::Ink;
 use crate::report::style::Style;
 use crate::report::style::columns;
 use crate::report::style::count;
 use crate::report::style::number;
-use crate::report::style::pad;
 use crate::report::style::size;
-use crate::report::style::spaces;
 use crate::report::style::wrap;
+use crate::report::table::Column;
+use crate::report::table::ink;
+use crate::report::table::write_heads;
+use crate::report::table::write_table;
 use crate::survey::listing::Selected;
 use crate::survey::result::MapRow;
 use crate::survey::result::Match;
 use crate::survey::result::Survey;
-use std::borrow::Cow;
 use std::io;
 use std::io::Write;
 
@@ -41,9 +44,6 @@ pub struct Group {
     pub broken: Option<u64>,
 }
 
-/// The head of a column: true where it holds numbers and is aligned to the right.
-pub(crate) type Column = (&'static str, bool);
-
 /// The columns of a list of maps.
 const MAPS: [Column; 8] = [
     ("ADDR", false),
@@ -58,54 +58,88 @@ const MAPS: [Column; 8] = [
 
 /// Writes the maps as a table.
 pub fn write_list(out: &mut dyn Write, maps: Selected<'_>, style: Style) -> io::Result<()> {
-    let wider = |a: Vec<usize>, b: Vec<usize>| a.iter().zip(&b).map(|(a, b)| *a.max(b)).collect();
+    let wider = |mut a: Columns, b: Columns| {
+        a.iter_mut().zip(b).for_each(|(a, b)| *a = (*a).max(b));
+        a
+    };
     // The last column is not padded, so nobody needs to know how wide it is.
+    let heads = || std::array::from_fn(|i| MAPS.get(i).map_or(0, |(name, _)| columns(name)));
     let widths = maps.fold(
-        || widths(&MAPS, std::iter::empty()),
-        |widths, row| {
-            for (width, cell) in widths.iter_mut().zip(numbers_of(row, style)) {
-                *width = (*width).max(columns(&cell));
-            }
-        },
+        heads,
+        |widths, row| *widths = wider(*widths, columns_of(row, style)),
         wider,
     );
-    write_heads(out, &MAPS, &widths)?;
-    maps.write_lines(out, |out, row| write_map(out, row, &widths, style))
+    let all: Vec<usize> = widths.into_iter().chain([0]).collect();
+    write_heads(out, &MAPS, &all)?;
+    maps.write_lines(out, |out, row| write_map(out, row, widths, style))
 }
 
-/// Writes the line of a map. There may be millions of them, so nothing is put together first that can be written.
-fn write_map(out: &mut Vec<u8>, row: &MapRow, widths: &[usize], style: Style) -> io::Result<()> {
-    for (((name, right), cell), width) in MAPS.iter().zip(numbers_of(row, style)).zip(widths) {
-        let room = width.saturating_sub(columns(&cell));
-        if *right {
-            out.resize(out.len().saturating_add(room), b' ');
-        }
-        match ink(&cell).filter(|_| *name == "STATE") {
-            Some(ink) => out.extend_from_slice(style.ink(ink, &cell).as_bytes()),
-            None => out.extend_from_slice(cell.as_bytes()),
-        }
-        let room = if *right { 0 } else { room };
-        out.resize(out.len().saturating_add(room).saturating_add(2), b' ');
+/// Columns of the cells of a map, but for the last.
+type Columns = [usize; 7];
+
+/// How many columns each cell of a map takes, without writing it: there may be millions of maps.
+fn columns_of(row: &MapRow, style: Style) -> Columns {
+    let number = |n: Option<u64>| n.map_or(1, decimal_width);
+    let sign = usize::from(row.len.is_some_and(i64::is_negative));
+    [
+        hex_width(row.addr.0).saturating_add(2),
+        number(row.len.map(i64::unsigned_abs)).saturating_add(sign),
+        number(row.capacity),
+        size_width(row.bytes),
+        size_width(row.waste),
+        columns(state_of(row)),
+        columns(&style.fitted(&row.ty, TYPE)),
+    ]
+}
+
+fn state_of(row: &MapRow) -> &'static str {
+    row.verdict.as_ref().map_or("-", |v| v.verdict.as_str())
+}
+
+/// Writes the line of a map.
+fn write_map(out: &mut Vec<u8>, row: &MapRow, widths: Columns, style: Style) -> io::Result<()> {
+    const GAP: usize = 2;
+    let mut rooms = widths;
+    let takes = columns_of(row, style);
+    rooms
+        .iter_mut()
+        .zip(takes)
+        .for_each(|(room, takes)| *room = room.saturating_sub(takes));
+    let [addr, len, capacity, bytes, waste, state, ty] = rooms;
+    let number = |out: &mut Vec<u8>, n: Option<u64>| match n {
+        Some(n) => out.extend_from_slice(Digits::decimal(n).bytes()),
+        None => out.push(b'?'),
+    };
+
+    out.extend_from_slice(b"0x");
+    out.extend_from_slice(Digits::hex(row.addr.0).bytes());
+    skip(out, [addr, GAP, len]);
+    if row.len.is_some_and(i64::is_negative) {
+        out.push(b'-');
     }
+    number(out, row.len.map(i64::unsigned_abs));
+    skip(out, [GAP, capacity]);
+    number(out, row.capacity);
+    skip(out, [GAP, bytes]);
+    push_size(out, row.bytes);
+    skip(out, [GAP, waste]);
+    push_size(out, row.waste);
+    skip(out, [GAP]);
+    match ink(state_of(row)) {
+        Some(ink) if style.color => out.extend_from_slice(style.ink(ink, state_of(row)).as_bytes()),
+        _ => out.extend_from_slice(state_of(row).as_bytes()),
+    }
+    skip(out, [state, GAP]);
+    out.extend_from_slice(style.fitted(&row.ty, TYPE).as_bytes());
+    skip(out, [ty, GAP]);
     write_owner(out, row, style)?;
     out.write_all(b"\n")
 }
 
-/// The cells of a map, but for the last.
-fn numbers_of(row: &MapRow, style: Style) -> [Cow<'_, str>; 7] {
-    let number = |n: Option<u64>| n.map_or(Cow::Borrowed("?"), |n| n.to_string().into());
-    [
-        row.addr.to_string().into(),
-        row.len.map_or(Cow::Borrowed("?"), |n| n.to_string().into()),
-        number(row.capacity),
-        size(row.bytes).into(),
-        size(row.waste).into(),
-        row.verdict
-            .as_ref()
-            .map_or("-", |v| v.verdict.as_str())
-            .into(),
-        style.fitted(&row.ty, TYPE),
-    ]
+/// Writes so many spaces.
+fn skip<const N: usize>(out: &mut Vec<u8>, parts: [usize; N]) {
+    let n = parts.into_iter().fold(0, usize::saturating_add);
+    out.resize(out.len().saturating_add(n), b' ');
 }
 
 /// Writes the last cell: the owner, and what is to be known beside the numbers.
@@ -204,87 +238,6 @@ pub fn write_list_end(out: &mut dyn Write, survey: &Survey, style: Style) -> io:
         }
     }
     Ok(())
-}
-
-/// Writes lines of cells below their heads.
-pub(crate) fn write_table(
-    out: &mut dyn Write,
-    head: &[Column],
-    lines: &[Vec<String>],
-    style: Style,
-) -> io::Result<()> {
-    let widths = widths(head, lines.iter().map(Vec::as_slice));
-    write_heads(out, head, &widths)?;
-    for line in lines {
-        write_line(out, head, &widths, line, style)?;
-    }
-    Ok(())
-}
-
-/// How wide each column has to be.
-pub(crate) fn widths<'l>(head: &[Column], lines: impl Iterator<Item = &'l [String]>) -> Vec<usize> {
-    let mut widths: Vec<usize> = head.iter().map(|(name, _)| columns(name)).collect();
-    for line in lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = (*width).max(columns(cell));
-        }
-    }
-    widths
-}
-
-/// Writes the heads of columns.
-pub(crate) fn write_heads(
-    out: &mut dyn Write,
-    head: &[Column],
-    widths: &[usize],
-) -> io::Result<()> {
-    let names: Vec<String> = head.iter().map(|(name, _)| (*name).to_owned()).collect();
-    write_line(out, head, widths, &names, Style::default())
-}
-
-/// Writes one line of cells. Words for a state are coloured.
-pub(crate) fn write_line(
-    out: &mut dyn Write,
-    head: &[Column],
-    widths: &[usize],
-    cells: &[String],
-    style: Style,
-) -> io::Result<()> {
-    let last = cells.len().saturating_sub(1);
-    let mut text = String::new();
-    for (i, ((cell, width), (name, right))) in cells.iter().zip(widths).zip(head).enumerate() {
-        if i > 0 {
-            text.push_str("  ");
-        }
-        if *right {
-            text.push_str(&spaces(width.saturating_sub(columns(cell))));
-            text.push_str(cell);
-        } else if matches!(*name, "STATE" | "CHANGE") {
-            text.push_str(&match ink(cell) {
-                Some(ink) => style.ink_padded(ink, cell, *width),
-                None => pad(cell, *width),
-            });
-        } else if i == last {
-            text.push_str(cell);
-        } else {
-            text.push_str(&pad(cell, *width));
-        }
-    }
-    writeln!(out, "{text}")
-}
-
-fn ink(state: &str) -> Option<Ink> {
-    let verdicts = [
-        (Verdict::Ok.as_str(), Ink::Good),
-        (Verdict::Broken.as_str(), Ink::Bad),
-        (Verdict::Unknown.as_str(), Ink::Doubt),
-    ];
-    let changes = [
-        (Change::Broke.as_str(), Ink::Bad),
-        (Change::Healed.as_str(), Ink::Good),
-    ];
-    let mut words = verdicts.into_iter().chain(changes);
-    words.find(|(word, _)| *word == state).map(|(_, ink)| ink)
 }
 
 #[cfg(test)]

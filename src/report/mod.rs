@@ -17,5 +17,6 @@ pub mod sarif;
 pub mod show_text;
 pub mod stack_text;
 pub mod style;
+pub(crate) mod table;
 pub mod triage_text;
 pub mod when;

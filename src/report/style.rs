@@ -99,6 +99,9 @@ impl Style {
 
 /// Columns a text takes, as far as counting characters tells.
 pub fn columns(text: &str) -> usize {
+    if text.is_ascii() {
+        return text.len();
+    }
     text.chars().count()
 }
 

@@ -1,6 +1,8 @@
 //! The line of a plain map, written field by field straight into bytes: of a million maps nearly all are plain.
 //! In: a row with its details. Out: the very bytes that serde makes of its `MapLine`, or a word that it takes serde.
 
+use crate::base::digits::Digits;
+use crate::base::digits::digit_of;
 use crate::maps::image::Hmap;
 use crate::maps::image::SwissMap;
 use crate::schema::safe::write_jsonl;
@@ -245,28 +247,14 @@ impl Pen {
         self.decimal(n.unsigned_abs());
     }
 
-    fn decimal(&mut self, mut n: u64) {
-        let mut digits = [0u8; 20];
-        let mut from = digits.len();
-        for (at, digit) in digits.iter_mut().enumerate().rev() {
-            *digit = digit_of(n % 10);
-            from = at;
-            n /= 10;
-            if n == 0 {
-                break;
-            }
-        }
-        self.0
-            .extend_from_slice(digits.get(from..).unwrap_or_default());
+    fn decimal(&mut self, n: u64) {
+        self.0.extend_from_slice(Digits::decimal(n).bytes());
     }
 
     /// Hex as addresses and seeds are written.
     fn hex(&mut self, n: u64) {
         self.raw("\"0x");
-        let digits = 16u32.saturating_sub(n.leading_zeros() / 4).max(1);
-        for i in (0..digits).rev() {
-            self.0.push(digit_of(n >> i.saturating_mul(4) & 0xf));
-        }
+        self.0.extend_from_slice(Digits::hex(n).bytes());
         self.raw("\"");
     }
 
@@ -298,15 +286,6 @@ impl Pen {
                 return Some(());
             }
         }
-    }
-}
-
-/// A digit, of hex too.
-fn digit_of(n: u64) -> u8 {
-    let digit = u8::try_from(n).unwrap_or(0);
-    match digit {
-        0..=9 => b'0'.saturating_add(digit),
-        _ => b'a'.saturating_add(digit.saturating_sub(10)),
     }
 }
 

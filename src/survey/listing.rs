@@ -10,6 +10,7 @@ use crate::maps::reader::MapReader;
 use crate::survey::brief::Brief;
 use crate::survey::judge_all::Judged;
 use crate::survey::result::MapRow;
+use crate::survey::row::Words;
 use crate::survey::row::empty_row;
 use crate::survey::row::fill_row;
 use crate::types::graph::TypeId;
@@ -123,21 +124,21 @@ impl Rows for BriefRows<'_, '_, '_> {
 
     fn each(&self, some: &[u32], owner: bool, work: &mut dyn FnMut(u32, &MapRow)) {
         // One row for each type, of which only what differs is written anew.
-        let mut rows: HashMap<TypeId, MapRow> = HashMap::new();
+        let mut rows: HashMap<TypeId, (MapRow, Words)> = HashMap::new();
         let mut above = Above::default();
         for number in some {
             let Some((map, brief)) = self.brief(*number) else {
                 self.judged.rows.each(&[*number], owner, work);
                 continue;
             };
-            let row = match rows.entry(map.ty) {
+            let (row, words) = match rows.entry(map.ty) {
                 Entry::Occupied(row) => row.into_mut(),
                 Entry::Vacant(none) => match empty_row(self.reader, map.ty) {
-                    Some(row) => none.insert(row),
+                    Some(row) => none.insert((row, Words::default())),
                     None => continue,
                 },
             };
-            fill_row(row, &map, brief);
+            fill_row(row, words, &map, brief);
             row.verdict = brief.verdict().filter(|_| self.with_verdicts);
             if owner {
                 self.paths.write_owner(map.node, &mut above, &mut row.owner);

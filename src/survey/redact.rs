@@ -73,8 +73,12 @@ impl Redactor<'_, '_, '_> {
     fn digest(&self, ty: TypeId, bytes: &[u8]) -> Result<String, Fault> {
         let mut canon = Vec::new();
         self.values.canon(ty, bytes, &mut canon)?;
-        let hex = blake3::keyed_hash(&self.key, &canon).to_hex();
-        Ok(format!("#{}", hex.get(..DIGITS).unwrap_or_default()))
+        let mut text = long_digest(&ValueDigest {
+            bytes: self.digest_of_canon(&canon),
+            addresses: false,
+        });
+        text.truncate(DIGITS.saturating_add(1));
+        Ok(text)
     }
 
     /// The whole digest of a key or elem as a slot stores it: `indirect`, a pointer to the value. `canon` is room to

@@ -7,6 +7,7 @@ use crate::check::rule::MapVerdict;
 use crate::find::found::FoundMap;
 use crate::find::found::FoundSyncMap;
 use crate::find::found::Reach;
+use crate::find::found::Ways;
 use crate::maps::image::Body;
 use crate::maps::image::BucketArray;
 use crate::maps::image::ClassicImage;
@@ -95,17 +96,31 @@ pub(crate) fn empty_row(reader: &MapReader<'_, '_>, ty: TypeId) -> Option<MapRow
     })
 }
 
+/// The words of a row, in their short form.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Words {
+    ways: Ways,
+    flags: Flags,
+}
+
 /// Makes it the row of one map, but for owner and verdict.
-pub(crate) fn fill_row(row: &mut MapRow, map: &FoundMap, brief: &Brief) {
+pub(crate) fn fill_row(row: &mut MapRow, words: &mut Words, map: &FoundMap, brief: &Brief) {
     let m = brief.measures();
     row.addr = map.addr;
-    row.found_by.clear();
-    row.found_by.extend(map.ways.iter());
     row.reachable = map.reach.as_str();
     row.type_sure = map.sure.as_str();
     (row.len, row.capacity, row.bytes, row.waste) = (m.len, m.capacity, m.bytes, m.waste);
-    row.flags.clear();
-    row.flags.extend(m.flags.iter());
+    let new = Words {
+        ways: map.ways,
+        flags: m.flags,
+    };
+    if *words != new {
+        *words = new;
+        row.found_by.clear();
+        row.found_by.extend(map.ways.iter());
+        row.flags.clear();
+        row.flags.extend(m.flags.iter());
+    }
 }
 
 fn kind_of(image: &MapImage<'_>) -> &'static str {
