@@ -69,7 +69,7 @@ impl Values<'_, '_> {
             Kind::Bool | Kind::Int { .. } | Kind::Float => {
                 let v = abi.uint(bytes, 0, ty.size).ok_or(short)?;
                 let size = usize::try_from(ty.size).map_err(|_| short)?;
-                out.extend(v.to_le_bytes().get(..size).ok_or(short)?);
+                out.extend_from_slice(v.to_le_bytes().get(..size).ok_or(short)?);
             }
             Kind::Complex => {
                 let half = ty.size / 2;
@@ -81,7 +81,7 @@ impl Values<'_, '_> {
             }
             Kind::String => {
                 let (data, len) = (Addr(at(0)?), at(1)?);
-                out.extend(len.to_le_bytes());
+                out.extend_from_slice(&len.to_le_bytes());
                 if len > 0 {
                     if len > MAX_STRING {
                         return Err(Fault {
@@ -95,7 +95,7 @@ impl Values<'_, '_> {
             }
             Kind::Pointer { .. } | Kind::Func | Kind::Chan { .. } | Kind::Map { .. } => {
                 *addresses |= at(0)? != 0;
-                out.extend(at(0)?.to_le_bytes())
+                out.extend_from_slice(&at(0)?.to_le_bytes())
             }
             Kind::Slice { .. } => {
                 *addresses |= at(0)? != 0;

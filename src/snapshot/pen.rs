@@ -10,6 +10,7 @@ use crate::snapshot::rows::load;
 use crate::snapshot::rows::map_line;
 use crate::survey::detail::Header;
 use crate::survey::detail::MapDetail;
+use crate::survey::detail::TableDetail;
 use crate::survey::result::MapRow;
 use std::io;
 use std::io::Write;
@@ -43,10 +44,7 @@ fn is_plain(row: &MapRow, detail: &MapDetail) -> bool {
         .is_some_and(|v| !v.findings.is_empty() || !v.unknown_rules.is_empty());
     let hands = !row.hands.writers.is_empty() || !row.hands.readers.is_empty();
     let extra = matches!(detail.header, Header::Classic(_, Some(_)));
-    let lists = !row.type_candidates.is_empty()
-        || !row.causes.is_empty()
-        || !row.gaps.is_empty()
-        || !detail.tables.is_empty();
+    let lists = !row.type_candidates.is_empty() || !row.causes.is_empty() || !row.gaps.is_empty();
     !(found || hands || extra || lists || detail.misplaced)
 }
 
@@ -186,7 +184,26 @@ impl Pen {
             }
             self.flag("]", !chains.is_empty());
         }
+        let mut before = r#","tables":["#;
+        for t in &d.tables {
+            self.raw(before);
+            self.table(t);
+            before = ",";
+        }
+        self.flag("]", !d.tables.is_empty());
         self.count(r#","tables_total":"#, d.tables_total);
+        self.raw("}");
+    }
+
+    fn table(&mut self, t: &TableDetail) {
+        self.number(r#"{"dir":"#, t.first);
+        self.raw(r#","addr":"#);
+        self.hex(t.addr.0);
+        self.number(r#","used":"#, t.used.into());
+        self.number(r#","capacity":"#, t.capacity.into());
+        self.number(r#","growthLeft":"#, t.growth_left.into());
+        self.number(r#","localDepth":"#, t.local_depth.into());
+        self.number(r#","tombstones":"#, t.tombstones);
         self.raw("}");
     }
 

@@ -109,7 +109,24 @@ fn details() -> Vec<MapDetail> {
         }),
         ..MapDetail::default()
     });
-    all.chain([MapDetail::default()]).collect()
+    let table = TableDetail {
+        first: 3,
+        addr: Addr(0xc000_1000),
+        used: u16::MAX,
+        capacity: 1024,
+        growth_left: 7,
+        local_depth: u8::MAX,
+        tombstones: 5,
+    };
+    let tables = [vec![table], vec![TableDetail::default(), table]];
+    let with_tables = tables.map(|tables| MapDetail {
+        header: Header::Swiss(swiss),
+        tables_total: 9,
+        tables,
+        ..MapDetail::default()
+    });
+    let others = [MapDetail::default()].into_iter().chain(with_tables);
+    all.chain(others).collect()
 }
 
 /// Rows that differ from the first in one thing each.
