@@ -83,6 +83,9 @@ pub struct Damage {
 /// may be one to C memory that was unmapped since, and that nobody follows.
 const ONLY_SUSPICIOUS: [(&str, &str); 1] = [("elem-pointer", "MAP-PTRWILD")];
 
+/// The scenario that goes on making maps when its truth is written; those have to be sound all the same.
+const MAKES_MAPS_ANEW: &str = "live-churn";
+
 #[derive(Default)]
 pub struct Outcome {
     /// Maps badmap found.
@@ -189,7 +192,8 @@ pub fn compare(core: &CoreEntry, files: &CoreFiles) -> Outcome {
             && !row.flags.contains(&"dead")
             && !row.type_candidates.iter().any(|t| is_of_library(t))
             && !is_of_library(&row.ty);
-        if (below(row).starts_with("main.") || swept)
+        if core.scenario != MAKES_MAPS_ANEW
+            && (below(row).starts_with("main.") || swept)
             && !known.contains_key(&row.addr.0)
             && !inner
             && !counted()
