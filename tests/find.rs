@@ -27,6 +27,7 @@ use badmap::find::found::Ways;
 use badmap::survey::request::Request;
 use badmap::survey::result::MapRow;
 use badmap::survey::result::Survey;
+use badmap::survey::run::check;
 use badmap::survey::run::goroutines;
 use badmap::survey::run::survey;
 use badmap::survey::run::survey_goroutine;
@@ -90,6 +91,29 @@ fn every_way_and_every_reach_is_met() {
     let every = ["garbage", "reachable", "reachable-unknown-path"];
     assert_eq!(reach, BTreeSet::from(every));
     assert_eq!(sure, BTreeSet::from(["ambiguous", "inferred", "typed"]));
+}
+
+/// `check` marks the heap only where it says something of a map that nothing typed leads to; `survey`, which has a row
+/// for every map, always does. What both say of a map is the same.
+#[test]
+fn what_check_says_of_a_map_is_what_is_said_when_all_are_told() {
+    let (mut all, mut swept) = (0, 0);
+    for scenario in ["zoo", "damage", "roots", "throw-bad-map-state"] {
+        for (name, files) in cores_of(scenario) {
+            let told = find(&request(&files));
+            let told: HashMap<(Addr, &str), &MapRow> =
+                told.maps.iter().map(|r| ((r.addr, r.kind), r)).collect();
+            let checked = check(&request(&files), &Silent).unwrap();
+            for row in &checked.maps {
+                let other = told[&(row.addr, row.kind)];
+                assert_eq!(format!("{row:?}"), format!("{other:?}"), "{name}");
+                all += 1;
+                swept += usize::from(row.found_by == ["sweep"]);
+            }
+        }
+    }
+    println!("{all} rows, {swept} of maps that only the sweep found");
+    assert!(all > 500 && swept > 20, "{all} rows, {swept} swept");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::find::fold_path::fold_path;
 use crate::report::list_text::Group;
 use crate::survey::listing::Rows;
 use crate::survey::listing::Selected;
+use crate::survey::listing::by_address;
 use crate::survey::result::MapRow;
 use clap::ValueEnum;
 use std::borrow::Cow;
@@ -163,9 +164,8 @@ fn entries(len: Option<i64>) -> u64 {
 
 /// The numbers of the maps that pass the filter, in order.
 pub(super) fn select(rows: &dyn Rows, filter: &Filter<'_>, sort: Sort) -> Vec<u32> {
-    let mut chosen = filter.choose(rows);
+    let mut chosen = by_address(rows, filter.choose(rows));
     let numbers = |i: &u32| rows.numbers(*i);
-    chosen.sort_by_cached_key(|i| numbers(i).map(|n| n.addr));
     match sort {
         Sort::Addr => {}
         Sort::Len => chosen.sort_by_key(|i| Reverse(numbers(i).map(|n| entries(n.len)))),

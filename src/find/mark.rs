@@ -6,6 +6,7 @@ use crate::base::addr::Addr;
 use crate::base::addr::AddrRange;
 use crate::base::limits::MAX_FUNCDATA;
 use crate::base::progress::Progress;
+use crate::find::found::Found;
 use crate::find::found::Held;
 use crate::find::found::Reach;
 use crate::find::found::Root;
@@ -17,7 +18,6 @@ use crate::find::spread::From;
 use crate::find::spread::Hits;
 use crate::find::spread::Shared;
 use crate::find::spread::Task;
-use crate::find::stacks::StackRoots;
 use crate::find::trace::Tracer;
 use crate::runtime::specials::SpecialKind;
 use rayon::prelude::ParallelIterator;
@@ -25,14 +25,57 @@ use rayon::prelude::ParallelSlice;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
-/// Marks, and notes the outcome in the search's result. `swept`: the headers whose reach is wanted.
-pub(crate) fn mark(
+/// What the mark needs that is known when the search ends. While there are maps that only the sweep found, the
+/// search's result does not say whether the collector would keep them, nor what holds them.
+#[derive(Default, Debug)]
+pub struct Unmarked {
+    /// The headers of these maps.
+    swept: HashSet<Addr>,
+    /// Their numbers.
+    numbers: Vec<usize>,
+    /// Words of stacks and registers that may be the address of an object of the heap.
+    words: Vec<Addr>,
+}
+
+impl Unmarked {
+    pub(crate) fn new(
+        tracer: &Tracer<'_, '_, '_>,
+        swept: HashSet<Addr>,
+        words: Vec<Addr>,
+    ) -> Unmarked {
+        let known = |header: &Addr| tracer.known.get(*header);
+        Unmarked {
+            numbers: swept.iter().filter_map(known).collect(),
+            swept,
+            words,
+        }
+    }
+
+    /// Whether this is the header of such a map.
+    pub fn has(&self, header: Addr) -> bool {
+        self.swept.contains(&header)
+    }
+
+    /// The numbers of these maps.
+    pub fn numbers(&self) -> &[usize] {
+        &self.numbers
+    }
+
+    /// Marks, and notes the outcome in the search's result. Nothing to do where the sweep found nothing.
+    pub fn mark(&self, grounds: &Grounds<'_, '_, '_>, found: &mut Found, progress: &dyn Progress) {
+        if !self.swept.is_empty() {
+            mark(grounds, found, self, progress);
+        }
+    }
+}
+
+fn mark(
     grounds: &Grounds<'_, '_, '_>,
-    tracer: &mut Tracer<'_, '_, '_>,
-    stacks: &StackRoots,
-    swept: &HashSet<Addr>,
+    found: &mut Found,
+    unmarked: &Unmarked,
     progress: &dyn Progress,
 ) {
+    let swept = &unmarked.swept;
     let spans = grounds.reader.heap.spans();
     let total = spans
         .list()
@@ -48,15 +91,15 @@ pub(crate) fn mark(
         held: HashMap::new(),
         progress,
     };
-    marker.roots(stacks);
+    marker.roots(&unmarked.words);
     if !marker.all_held() && !marker.spread() {
         // Of two words that lead to one map the first counts, and which that is only one order tells.
         marker.marks.clear();
         marker.held.clear();
-        marker.roots(stacks);
+        marker.roots(&unmarked.words);
         marker.in_order();
     }
-    note(&marker, tracer);
+    note(&marker, found, &unmarked.numbers);
 }
 
 /// Objects that a task looks at before it hands back what is left, and those it begins with.
@@ -98,10 +141,10 @@ impl Marker<'_, '_, '_> {
         self.held.len() == self.marks.wanted_headers()
     }
 
-    fn roots(&mut self, stacks: &StackRoots) {
+    fn roots(&mut self, words: &[Addr]) {
         self.todo.clear();
         self.modules();
-        for word in &stacks.words {
+        for word in words {
             self.pointer(*word, None);
         }
         self.specials();
@@ -236,7 +279,7 @@ impl Marker<'_, '_, '_> {
 }
 
 /// Writes the outcome into the search's result.
-fn note(marker: &Marker<'_, '_, '_>, tracer: &mut Tracer<'_, '_, '_>) {
+fn note(marker: &Marker<'_, '_, '_>, found: &mut Found, numbers: &[usize]) {
     let variables = marker.grounds.reader.program.index.variables();
     let slide = marker.grounds.reader.program.slide;
     let graph = marker.grounds.reader.program.graph;
@@ -260,13 +303,7 @@ fn note(marker: &Marker<'_, '_, '_>, tracer: &mut Tracer<'_, '_, '_>) {
             off,
         })
     };
-    let known: Vec<usize> = marker
-        .swept
-        .iter()
-        .filter_map(|header| tracer.known.get(*header))
-        .collect();
-    let found = &mut tracer.found;
-    for i in known {
+    for i in numbers.iter().copied() {
         let Some(map) = found.maps.get(i) else {
             continue;
         };

@@ -13,7 +13,7 @@ mod headers;
 mod holder;
 mod known;
 pub mod mapset;
-mod mark;
+pub mod mark;
 mod marks;
 pub mod nodes;
 pub mod owner;

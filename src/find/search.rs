@@ -4,7 +4,7 @@
 use crate::base::progress::Progress;
 use crate::find::found::Found;
 use crate::find::found::Ways;
-use crate::find::mark::mark;
+use crate::find::mark::Unmarked;
 use crate::find::specials::push_specials;
 use crate::find::stacks::StackRoots;
 use crate::find::sweep::sweep;
@@ -35,6 +35,17 @@ pub struct Grounds<'s, 'v, 'a> {
 
 /// Finds every map of the process.
 pub fn find_maps(grounds: &Grounds<'_, '_, '_>, progress: &dyn Progress) -> Found {
+    let (mut found, unmarked) = find_maps_unmarked(grounds, progress);
+    unmarked.mark(grounds, &mut found, progress);
+    found
+}
+
+/// The same, but for the mark, which takes as long as the heap is large: who says nothing of the maps that only the
+/// sweep found does not need it.
+pub fn find_maps_unmarked(
+    grounds: &Grounds<'_, '_, '_>,
+    progress: &dyn Progress,
+) -> (Found, Unmarked) {
     let mut tracer = Tracer::new(grounds.reader, grounds.modules, progress);
     progress.phase("finding maps", None);
     tracer.by(Ways::VARIABLE);
@@ -43,10 +54,8 @@ pub fn find_maps(grounds: &Grounds<'_, '_, '_>, progress: &dyn Progress) -> Foun
     let stacks = StackRoots::follow(grounds, &mut tracer, None, progress);
     push_specials(grounds, &mut tracer);
     let swept = sweep(grounds, &mut tracer, &stacks, progress);
-    if !swept.is_empty() {
-        mark(grounds, &mut tracer, &stacks, &swept, progress);
-    }
-    tracer.finish()
+    let unmarked = Unmarked::new(&tracer, swept, stacks.words);
+    (tracer.finish(), unmarked)
 }
 
 /// Finds the maps that one goroutine's stack and registers lead to, and no others.

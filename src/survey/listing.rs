@@ -14,8 +14,10 @@ use crate::survey::row::Words;
 use crate::survey::row::empty_row;
 use crate::survey::row::fill_row;
 use crate::types::graph::TypeId;
+use rayon::prelude::IntoParallelIterator;
 use rayon::prelude::ParallelIterator;
 use rayon::prelude::ParallelSlice;
+use rayon::prelude::ParallelSliceMut;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io;
@@ -159,6 +161,14 @@ impl BriefRows<'_, '_, '_> {
         let map = self.found.maps.get(usize::try_from(brief.number).ok()?)?;
         Some((map, brief))
     }
+}
+
+/// These maps in order of address, on all processors.
+pub fn by_address(rows: &dyn Rows, maps: Vec<u32>) -> Vec<u32> {
+    let addr = |i: u32| rows.numbers(i).map_or(Addr::NIL, |n| n.addr);
+    let mut keyed: Vec<(Addr, u32)> = maps.into_par_iter().map(|i| (addr(i), i)).collect();
+    keyed.par_sort_unstable();
+    keyed.into_iter().map(|(_, i)| i).collect()
 }
 
 /// Some maps of a list, in order.

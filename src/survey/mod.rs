@@ -17,6 +17,7 @@ mod judge;
 mod judge_all;
 pub mod listing;
 mod lookup;
+mod marking;
 mod owners;
 mod proof;
 pub mod redact;

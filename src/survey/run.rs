@@ -9,6 +9,7 @@ use crate::find::found::Found;
 use crate::find::path::Above;
 use crate::find::search::find_maps;
 use crate::find::search::find_maps_of;
+use crate::find::search::find_maps_unmarked;
 use crate::survey::crash::ending;
 use crate::survey::crash::judge;
 use crate::survey::crash::look;
@@ -28,6 +29,8 @@ use crate::survey::judge_all::judge_all;
 use crate::survey::listing::BriefRows;
 use crate::survey::listing::Rows;
 use crate::survey::lookup::lookup;
+use crate::survey::marking::is_due;
+use crate::survey::marking::names_one;
 use crate::survey::owners::with_paths;
 use crate::survey::proof::prove_hashes;
 use crate::survey::request::Request;
@@ -163,13 +166,26 @@ fn survey_all(
     wanted: &(dyn Fn(Addr) -> bool + Sync),
     progress: &dyn Progress,
 ) -> Survey {
-    let found = find_maps(&s.grounds(), progress);
+    let (mut found, unmarked) = find_maps_unmarked(&s.grounds(), progress);
     prove_hashes(s, &found, progress);
     let mut looked = look(s, req, Some(&found), progress);
     let blamed = map_of(&looked.crash);
     let asked = |addr| wanted(addr) || Some(addr) == blamed;
+    let named = names_one(&looked.crash, &unmarked);
+    let marked = named || is_due(s, &found, &unmarked, &looked.around, &asked);
+    if marked {
+        unmarked.mark(&s.grounds(), &mut found, progress);
+    }
+    if named {
+        looked = look(s, req, Some(&found), progress);
+    }
     let keep = Keep::Odd(&asked);
-    let judged = judge_all(s, req, &found, &looked.around, keep, progress);
+    let mut judged = judge_all(s, req, &found, &looked.around, keep, progress);
+    if !marked && judged.rows.iter().any(|row| unmarked.has(row.addr)) {
+        // That maps share storage is seen only now.
+        unmarked.mark(&s.grounds(), &mut found, progress);
+        judged = judge_all(s, req, &found, &looked.around, keep, progress);
+    }
     judge(s, &mut looked.crash, &looked.around, &judged.rows);
     survey_of(s, &found, looked.crash, judged)
 }
