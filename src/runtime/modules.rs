@@ -173,3 +173,34 @@ fn read_module(program: &Program<'_, '_>, bound: &Bound, at: Addr) -> Option<Mod
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_return_address_is_in_a_module_and_no_place_for_a_value() {
+        let range = |start: u64| AddrRange {
+            start: Addr(start),
+            end: Addr(start + 0x1000),
+        };
+        let modules = Modules {
+            list: vec![Module {
+                text: range(0x40_0000),
+                data: range(0x50_0000),
+                bss: range(0x51_0000),
+                noptrdata: range(0x52_0000),
+                noptrbss: range(0x53_0000),
+                types: range(0x48_0000),
+                data_mask: Addr::NIL,
+                bss_mask: Addr::NIL,
+                tables: TablePlaces::default(),
+            }],
+        };
+        assert!(modules.contains(Addr(0x40_0123)) && !modules.has_values_at(Addr(0x40_0123)));
+        for start in [0x48_0000, 0x50_0000, 0x51_0000, 0x52_0000, 0x53_0000] {
+            assert!(modules.has_values_at(Addr(start)));
+        }
+        assert!(!modules.has_values_at(Addr(0xc000_0000)));
+    }
+}

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::ser::CompactFormatter;
 use serde_json::ser::PrettyFormatter;
 use std::io;
+use std::io::BufWriter;
 use std::io::Write;
 
 /// Whether a character could do anything to a terminal but appear: C0 and C1 controls, DEL, line and
@@ -35,7 +36,8 @@ impl<F: serde_json::ser::Formatter> serde_json::ser::Formatter for SafeJson<F> {
         fragment: &str,
     ) -> io::Result<()> {
         let plain = |b: u8| (0x20..0x7f).contains(&b);
-        if fragment.bytes().all(plain) || !fragment.contains(is_unsafe) {
+        let all_plain = fragment.bytes().fold(true, |all, b| all & plain(b));
+        if all_plain || !fragment.contains(is_unsafe) {
             return writer.write_all(fragment.as_bytes());
         }
         let mut units = [0u16; 2];
@@ -66,16 +68,22 @@ impl<F: serde_json::ser::Formatter> serde_json::ser::Formatter for SafeJson<F> {
     }
 }
 
+/// Bytes that are written together.
+const BUFFER: usize = 1 << 16;
+
 /// Writes a document of its own.
 pub fn write_document(out: &mut dyn Write, doc: &impl Serialize) -> io::Result<()> {
+    // Serde writes a few bytes at a time.
+    let mut out = BufWriter::with_capacity(BUFFER, out);
     let mut ser =
-        serde_json::Serializer::with_formatter(&mut *out, SafeJson(PrettyFormatter::new()));
+        serde_json::Serializer::with_formatter(&mut out, SafeJson(PrettyFormatter::new()));
     doc.serialize(&mut ser).map_err(io::Error::from)?;
-    out.write_all(b"\n")
+    out.write_all(b"\n")?;
+    out.flush()
 }
 
 /// Writes one line of JSON Lines.
-pub fn write_jsonl(mut out: &mut dyn Write, line: &impl Serialize) -> io::Result<()> {
+pub fn write_jsonl<W: Write + ?Sized>(mut out: &mut W, line: &impl Serialize) -> io::Result<()> {
     let mut ser = serde_json::Serializer::with_formatter(&mut out, SafeJson(CompactFormatter));
     line.serialize(&mut ser).map_err(io::Error::from)?;
     out.write_all(b"\n")
