@@ -39,10 +39,12 @@ pub(crate) fn is_due(
         .iter()
         .filter_map(|i| found.maps.get(*i))
         .any(|map| {
-            let plain = with_judged(s, &hands, &map, &mut recall, |image, verdict| {
-                is_plain(image, verdict.as_ref())
-            });
-            asked(map.addr) || found.alternatives.contains_key(&map.addr) || plain == Some(false)
+            let mut is_odd = || {
+                with_judged(s, &hands, &map, &mut recall, |image, verdict| {
+                    !is_plain(image, verdict.as_ref())
+                })
+            };
+            asked(map.addr) || found.alternatives.contains_key(&map.addr) || is_odd() == Some(true)
         })
 }
 
