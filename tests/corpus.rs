@@ -18,11 +18,13 @@ mod corpus {
     pub mod compare;
     #[allow(dead_code)] // other tests want the rest of it
     pub mod files;
+    pub mod glance;
 }
 
 use corpus::compare::Outcome;
 use corpus::compare::compare;
 use corpus::files::corpora;
+use corpus::glance::glance_at;
 
 #[test]
 fn every_core_tells_the_truth() {
@@ -67,4 +69,30 @@ fn every_core_tells_the_truth() {
         shown.join("\n")
     );
     assert!(cores > 0, "no core at all");
+}
+
+#[test]
+fn a_glance_says_of_every_map_what_its_image_says() {
+    let mut failures = Vec::new();
+    let (mut cores, mut maps) = (0, 0);
+    for corpus in corpora() {
+        for core in &corpus.cores {
+            let Some(files) = corpus.files_of(core).filter(|f| !f.binary.stripped) else {
+                continue;
+            };
+            let one = glance_at(&files);
+            cores += 1;
+            maps += one.maps;
+            failures.extend(one.failures.iter().map(|f| format!("{}: {f}", core.name)));
+        }
+    }
+    println!("{cores} cores, {maps} maps");
+    let shown: Vec<_> = failures.iter().take(40).cloned().collect();
+    assert!(
+        failures.is_empty(),
+        "{} failures:\n{}",
+        failures.len(),
+        shown.join("\n")
+    );
+    assert!(maps > 10_000, "{maps} maps");
 }

@@ -14,7 +14,7 @@ pub mod manual;
 pub mod places;
 pub mod registry;
 pub mod rule;
-mod sound;
+pub(crate) mod sound;
 pub mod swiss;
 pub mod swiss_dir;
 pub mod swiss_tables;

@@ -2,21 +2,36 @@
 //! In: an image with its facts and tallies. Out: whether it is one for sure. Whatever is not is for the rules to judge,
 //! which alone say what is wrong: a map that this file lets pass would be called sound by each of them.
 
+use crate::base::bytes::Abi;
 use crate::check::rule::Subject;
+use crate::check::tally::CellTally;
+use crate::check::tally::Stale;
 use crate::check::tally::Tallies;
 use crate::check::trust::has_table_depth;
 use crate::check::trust::is_read;
 use crate::check::trust::may_lack_buckets;
 use crate::check::trust::misfit;
+use crate::check::trust::word_bits;
 use crate::hash::hasher::HasherFact;
+use crate::hash::place;
+use crate::maps::equal::has_equal;
+use crate::maps::glance::Glance;
+use crate::maps::glance::Header;
 use crate::maps::image::Body;
 use crate::maps::image::ClassicImage;
 use crate::maps::image::HashState;
 use crate::maps::image::Hmap;
 use crate::maps::image::MIN_B_PREALLOC;
 use crate::maps::image::MapImage;
+use crate::maps::image::Record;
 use crate::maps::image::Shape;
 use crate::maps::image::SwissImage;
+use crate::maps::image::SwissMap;
+use crate::maps::image::TOPS;
+use crate::maps::image::TableHeader;
+use crate::maps::image::ctrl;
+use crate::maps::image::equal_tops;
+use crate::maps::image::slots_of;
 
 /// Whether the map is a small one, at rest, of which all was read, and nothing of it is out of the ordinary.
 pub(crate) fn is_sound(s: &Subject<'_, '_>) -> bool {
@@ -69,13 +84,7 @@ fn has_right_keys(image: &MapImage<'_>, tallies: &Tallies) -> bool {
 /// A map that does not grow, has no overflow buckets, and is too small to have any preallocated.
 fn is_plain_classic(c: &ClassicImage<'_>, tallies: &Tallies) -> bool {
     let h = &c.hmap;
-    let at_rest = h.flags & !(Hmap::ITERATOR | Hmap::OLD_ITERATOR) == 0
-        && !h.growing()
-        && h.b < MIN_B_PREALLOC
-        && h.noverflow == 0
-        && h.extra.is_nil()
-        && c.extra.is_none()
-        && c.old.is_none();
+    let at_rest = is_hmap_at_rest(h) && c.extra.is_none() && c.old.is_none();
     let Some(array) = &c.new else {
         return at_rest && h.buckets.is_nil() && h.count == 0 && may_lack_buckets(h);
     };
@@ -92,16 +101,151 @@ fn is_plain_classic(c: &ClassicImage<'_>, tallies: &Tallies) -> bool {
         && u64::try_from(h.count) == Ok(tallies.cells.live)
 }
 
-/// A map of one group, or one without any.
-fn is_plain_swiss(image: &MapImage<'_>, m: &SwissImage<'_>, tallies: &Tallies) -> bool {
-    let h = &m.map;
-    let at_rest = h.writing == 0
+/// The header of a map that does not grow, is not written to, and is too small to have `extra`.
+fn is_hmap_at_rest(h: &Hmap) -> bool {
+    h.flags & !(Hmap::ITERATOR | Hmap::OLD_ITERATOR) == 0
+        && !h.growing()
+        && h.b < MIN_B_PREALLOC
+        && h.noverflow == 0
+        && h.extra.is_nil()
+}
+
+/// The header of a map without a directory that is not written to.
+fn is_map_at_rest(abi: Abi, h: &SwissMap) -> bool {
+    h.writing == 0
         && h.tombstone_possible.unwrap_or(0) <= 1
         && h.padding.unwrap_or(0) == 0
         && h.dir_len == 0
         && h.global_depth == 0
         && h.global_shift == 0
-        && !has_table_depth(image.abi, h);
+        && !has_table_depth(abi, h)
+}
+
+/// The header of a map with one table that is not written to.
+fn is_map_of_one_at_rest(abi: Abi, h: &SwissMap) -> bool {
+    h.writing == 0
+        && h.tombstone_possible.unwrap_or(0) <= 1
+        && h.padding.unwrap_or(0) == 0
+        && h.dir_len == 1
+        && h.global_depth == 0
+        && u64::from(h.global_shift) == word_bits(abi)
+}
+
+/// Whether the map is at rest, and has no buckets but those it was looked at with: what its size hangs on.
+pub(crate) fn is_plain_shape(g: &Glance<'_, '_>) -> bool {
+    match &g.header {
+        Header::Classic(h) => {
+            is_hmap_at_rest(h)
+                && g.records().all(|r| has_no_overflow(g, r.bytes()))
+                && (!g.is_bare() || (h.count == 0 && may_lack_buckets(h)))
+        }
+        Header::Swiss(h) if g.table.is_none() => is_map_at_rest(g.abi, h),
+        Header::Swiss(h) => is_map_of_one_at_rest(g.abi, h),
+    }
+}
+
+/// The same as `is_sound` says of an image, of a map that nobody is at work on; and of one with a table from which
+/// nothing was deleted.
+pub(crate) fn is_sound_at_a_glance(g: &Glance<'_, '_>) -> bool {
+    let mut stale = Stale::new(g.abi, g.slots, *g.offsets);
+    let (mut hashes, mut entries) = (g.hashes, 0u64);
+    let mut is_right = |record: Record<'_>| {
+        let (marks, live) = record.marks(g.abi);
+        let n = live.count_ones();
+        entries = entries.saturating_add(u64::from(n));
+        let own = hashes.split_at_checked(usize::try_from(n).unwrap_or(usize::MAX));
+        let Some((own, rest)) = own else {
+            return false;
+        };
+        hashes = rest;
+        let free = record.free(g.abi);
+        stale.add(record.bytes(), free);
+        (live | free) == TOPS
+            && match record {
+                Record::Bucket { chain, .. } => {
+                    let mut cells = CellTally::default();
+                    cells.add_chain(std::iter::once(marks));
+                    let buckets = g.len();
+                    !cells.evacuated
+                        && !cells.disordered
+                        && have_marks(g.abi, own, (marks, live), place::tophash)
+                        && own.iter().all(|h| place::bucket(*h, buckets) == chain)
+                        && !has_equal(own)
+                }
+                // No slot of a small map's group is ever deleted: it is empty again.
+                Record::Group { group, .. } => {
+                    equal_tops(marks, ctrl::EMPTY) == free
+                        && have_marks(g.abi, own, (marks, live), |_, hash| place::h2(hash))
+                        && own.iter().all(|h| is_reached(g, *h, group))
+                }
+            }
+    };
+    is_plain_shape(g)
+        && g.records().all(&mut is_right)
+        && !stale.is_any()
+        && match &g.header {
+            Header::Classic(h) => u64::try_from(h.count) == Ok(entries),
+            Header::Swiss(h) => {
+                h.used == entries
+                    && !has_equal(g.hashes)
+                    && g.table.is_none_or(|t| is_plain_table(&t.header, entries))
+            }
+        }
+}
+
+/// The fields of a table that is alone, has so many entries, and no deleted slots.
+fn is_plain_table(h: &TableHeader, entries: u64) -> bool {
+    let most = u64::from(h.capacity / 8).saturating_mul(7);
+    u64::from(h.used) == entries
+        && most.checked_sub(entries) == Some(u64::from(h.growth_left))
+        && h.local_depth == 0
+        && h.index == 0
+}
+
+/// Whether a lookup of a key of this hash comes to the group: all groups before it on its way are full.
+fn is_reached(g: &Glance<'_, '_>, hash: u64, group: u64) -> bool {
+    let Some(table) = &g.table else {
+        return true; // there is but one group
+    };
+    let mask = table.header.length_mask;
+    let is_full = |at: u64| {
+        let word = g.record(at).and_then(|bytes| g.abi.u64(bytes, 0));
+        word.is_some_and(|word| equal_tops(word, ctrl::EMPTY) == 0)
+    };
+    place::h1(hash) & mask == group
+        || place::probe(hash, mask)
+            .take_while(|at| *at != group)
+            .all(is_full)
+}
+
+/// Whether the live slots of a record have the marks of these hashes.
+fn have_marks(
+    abi: Abi,
+    hashes: &[u64],
+    (marks, live): (u64, u64),
+    mark: fn(Abi, u64) -> u8,
+) -> bool {
+    let mut expected = 0u64;
+    for (slot, hash) in slots_of(live).zip(hashes) {
+        let mark = u64::from(mark(abi, *hash));
+        expected |= mark.wrapping_shl(u32::from(slot).wrapping_mul(8));
+    }
+    // The highest bits of some bytes become all bits of them.
+    expected == marks & (live >> 7).wrapping_mul(0xff)
+}
+
+fn has_no_overflow(g: &Glance<'_, '_>, bucket: &[u8]) -> bool {
+    let at = g
+        .slots
+        .overflow_off
+        .and_then(|off| usize::try_from(off).ok());
+    at.and_then(|at| g.abi.uptr(bucket, at)) == Some(0)
+}
+
+/// A map of one group, or one without any.
+fn is_plain_swiss(image: &MapImage<'_>, m: &SwissImage<'_>, tallies: &Tallies) -> bool {
+    let h = &m.map;
+    let at_rest = is_map_at_rest(image.abi, h);
     match &m.shape {
         Shape::Empty => at_rest && h.used == 0,
         Shape::Small(group) => {

@@ -98,7 +98,7 @@ pub struct CellTally {
 }
 
 impl CellTally {
-    fn add_chain(&mut self, words: impl Iterator<Item = u64>) {
+    pub(super) fn add_chain(&mut self, words: impl Iterator<Item = u64>) {
         let (mut rest, mut last) = (false, 0u8);
         for word in words {
             let live = live_tops(word);
@@ -149,7 +149,7 @@ impl Tallies {
             keys: KeyCensus::of(image, whole),
             ..Tallies::default()
         };
-        let mut stale = Stale::of(image);
+        let mut stale = Stale::new(image.abi, &image.slots, image.slots.offsets());
         image.for_each_unit(|unit| match unit {
             Unit::Chain {
                 old,
@@ -186,7 +186,7 @@ impl Tallies {
 }
 
 /// Looks for what is left in slots without an entry.
-struct Stale<'i> {
+pub(super) struct Stale<'i> {
     abi: Abi,
     slots: SlotOffsets,
     layout: &'i SlotLayout,
@@ -202,16 +202,23 @@ fn has_no_pointers(slots: &SlotLayout) -> bool {
 }
 
 impl<'i> Stale<'i> {
-    fn of(image: &'i MapImage<'_>) -> Stale<'i> {
+    /// Nothing was looked at yet.
+    pub(super) fn new(abi: Abi, layout: &'i SlotLayout, slots: SlotOffsets) -> Stale<'i> {
+        let keyless = has_no_pointers(layout);
         Stale {
-            abi: image.abi,
-            slots: image.slots.offsets(),
-            layout: &image.slots,
+            abi,
+            slots,
+            layout,
             elem: false,
             // A key without pointers is never stale: there is nothing to look for.
-            key: has_no_pointers(&image.slots),
-            keyless: has_no_pointers(&image.slots),
+            key: keyless,
+            keyless,
         }
+    }
+
+    /// Whether an elem was found that is not zero, or a key with pointers.
+    pub(super) fn is_any(&self) -> bool {
+        self.elem || (self.key && !self.keyless)
     }
 
     /// Whether the free slots are the last ones, as in a map that nothing was deleted from, and all of their bytes are
@@ -246,7 +253,8 @@ impl<'i> Stale<'i> {
         sum
     }
 
-    fn add(&mut self, record: &[u8], free: u64) {
+    /// Looks at the slots of a record that have no entry.
+    pub(super) fn add(&mut self, record: &[u8], free: u64) {
         if free == 0 || self.is_clean_to_the_end(record, free) {
             return;
         }

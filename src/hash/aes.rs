@@ -79,16 +79,24 @@ fn block_at(p: &[u8], off: usize) -> Block {
     joined(&[rest])
 }
 
-/// Eight blocks that go through the same rounds side by side.
-type Eight = [Block; 8];
+/// Eight blocks that go through the same rounds side by side, as the crate has them: nothing is copied for a round.
+type Eight = Block8;
 
 /// One round of each block with its key.
 fn rounds8(x: &mut Eight, k: &Eight) {
-    let mut blocks = Block8::from(x.map(CrateBlock::from));
-    cipher_round_par(&mut blocks, &Block8::from(k.map(CrateBlock::from)));
-    for (to, from) in x.iter_mut().zip(blocks) {
-        *to = from.into();
+    cipher_round_par(x, k);
+}
+
+/// Each block xored with the other's block of the same number.
+fn xor8(x: &mut Eight, other: &Eight) {
+    for (x, other) in x.iter_mut().zip(other) {
+        x.0 = xor(x.0, other.0);
     }
+}
+
+/// The same block eight times.
+fn all8(block: Block) -> Eight {
+    Block8::from([CrateBlock::from(block); 8])
 }
 
 fn low(x: Block) -> u64 {
@@ -162,34 +170,38 @@ pub(crate) mod amd64 {
 
     /// The same for eight words, each with a seed of its own.
     pub(crate) fn short8(k: &Schedule, values: [u64; 8], seeds: [u64; 8]) -> [u64; 8] {
-        let mut x = [[0; 16]; 8];
+        let mut x = Eight::default();
         for (x, (value, seed)) in x.iter_mut().zip(values.into_iter().zip(seeds)) {
-            *x = words(seed, value);
+            x.0 = words(seed, value);
         }
         for key in k.0.iter().take(3) {
-            rounds8(&mut x, &[*key; 8]);
+            rounds8(&mut x, &all8(*key));
         }
-        x.map(low)
+        x.0.map(|x| low(x.0))
     }
 
     /// `memhash` of eight values, each with a seed of its own: those of up to 32 bytes side by side.
     pub(crate) fn memhash8(k: &Schedule, values: [&[u8]; 8], seeds: [u64; 8]) -> [u64; 8] {
-        let mut raw = [[0; 16]; 8];
-        for (raw, (p, seed)) in raw.iter_mut().zip(values.into_iter().zip(seeds)) {
-            *raw = words(seed, u64::from_le_bytes(len16x4(p.len())));
+        let (mut raw, mut out) = (Eight::default(), Eight::default());
+        for ((raw, out), (p, seed)) in raw.iter_mut().zip(&mut out).zip(values.iter().zip(seeds)) {
+            raw.0 = words(seed, u64::from_le_bytes(len16x4(p.len())));
+            out.0 = block_at(p, 0);
         }
         let [first, second, ..] = k.0;
-        let mut out = finish8(values.map(|p| block_at(p, 0)), raw, first);
+        finish8(&mut out, &raw, first);
         if values.iter().any(|p| (17..=32).contains(&p.len())) {
-            let ends = values.map(|p| block_at(p, p.len().saturating_sub(16)));
-            let behind = finish8(ends, raw, second);
-            for (out, (p, behind)) in out.iter_mut().zip(values.into_iter().zip(behind)) {
+            let mut ends = Eight::default();
+            for (end, p) in ends.iter_mut().zip(values) {
+                end.0 = block_at(p, p.len().saturating_sub(16));
+            }
+            finish8(&mut ends, &raw, second);
+            for (out, (p, end)) in out.iter_mut().zip(values.into_iter().zip(ends)) {
                 if p.len() > 16 {
-                    *out = xor(*out, behind);
+                    out.0 = xor(out.0, end.0);
                 }
             }
         }
-        let mut hashes = out.map(low);
+        let mut hashes = out.0.map(|x| low(x.0));
         for (hash, (p, seed)) in hashes.iter_mut().zip(values.into_iter().zip(seeds)) {
             if !(1..=32).contains(&p.len()) {
                 *hash = memhash(k, p, seed);
@@ -198,19 +210,17 @@ pub(crate) mod amd64 {
         hashes
     }
 
-    /// One block of each of eight values, hashed to the end with one key of the schedule.
-    fn finish8(mut x: Eight, raw: Eight, key: Block) -> Eight {
-        let mut seeds = raw.map(|raw| xor(raw, key));
-        let keys = seeds;
+    /// One block of each of eight values, hashed to the end with one key of the schedule. `raw`: seed and length.
+    fn finish8(x: &mut Eight, raw: &Eight, key: Block) {
+        let mut keys = all8(key);
+        xor8(&mut keys, raw);
+        let mut seeds = keys;
         rounds8(&mut seeds, &keys);
-        for (block, seed) in x.iter_mut().zip(seeds) {
-            *block = xor(*block, seed);
-        }
+        xor8(x, &seeds);
         for _ in 0..3 {
-            let keys = x;
-            rounds8(&mut x, &keys);
+            keys = *x;
+            rounds8(x, &keys);
         }
-        x
     }
 
     /// `memhash`.

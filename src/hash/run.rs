@@ -78,6 +78,11 @@ impl<'h, 'v, 'a> KeyHasher<'h, 'v, 'a> {
         self.work
     }
 
+    /// Goes on with another map: nothing was hashed of it yet.
+    pub(crate) fn start_over(&mut self) {
+        self.work = 0;
+    }
+
     /// The hash of `key`, whose first byte is offset 0 of the plan.
     pub fn hash(&mut self, plan: &Plan, key: &[u8], seed: u64) -> KeyHash {
         match self.run(&plan.steps, key, 0, seed, 0) {

@@ -7,6 +7,9 @@ pub(crate) const FEW: usize = 16;
 pub(crate) const MANY: usize = 4096;
 /// Words of that field: for a full table, 16 bits a key.
 const FIELD: usize = 256;
+/// Most keys for which a smaller field is enough, and its words: 64 bits a key.
+const SOME: usize = 64;
+const SMALL_FIELD: usize = 64;
 
 /// Whether two of the hashes are the same.
 pub(crate) fn has_equal(hashes: &[u64]) -> bool {
@@ -21,7 +24,20 @@ pub(crate) fn has_equal(hashes: &[u64]) -> bool {
         return false;
     }
     let mut doubtful: Vec<u64> = Vec::new();
-    if hashes.len() > MANY {
+    if hashes.len() <= SOME {
+        let (mut once, mut twice) = ([0u64; SMALL_FIELD], 0u64);
+        for hash in hashes {
+            let (word, bit) = in_field(*hash);
+            if let Some(once) = once.get_mut(word % SMALL_FIELD) {
+                twice |= *once & bit;
+                *once |= bit;
+            }
+        }
+        if twice == 0 {
+            return false;
+        }
+        doubtful.extend(hashes);
+    } else if hashes.len() > MANY {
         doubtful.extend(hashes);
     } else {
         // Two of them meet in one bit by chance, now and then: only those have to be compared.
@@ -57,7 +73,7 @@ mod tests {
 
     #[test]
     fn equal_hashes_are_seen_however_many_there_are() {
-        for n in [2usize, 8, 16, 17, 900, MANY, MANY + 1] {
+        for n in [2usize, 8, 16, 17, 63, SOME, SOME + 1, 900, MANY, MANY + 1] {
             let mut x = 0x2545_f491_4f6c_dd1du64;
             let mut hashes: Vec<u64> = (0..n)
                 .map(|_| {

@@ -10,9 +10,18 @@ use crate::maps::image::TableHeader;
 use crate::maps::layout::Family;
 use crate::runtime::claims::Bound;
 
-/// Offset and size of a field, in bytes; `None` for one that this program does not have.
+/// Where a field is; `None` for one that this program does not have.
 #[derive(Clone, Copy, Default, Debug)]
-struct At(Option<(usize, u64)>);
+struct At(Option<Field>);
+
+/// A field by its offset and size in bytes.
+#[derive(Clone, Copy, Debug)]
+struct Field {
+    off: usize,
+    size: u64,
+    /// As `mask_of` its size.
+    mask: u64,
+}
 
 /// The bytes of a field in the low bytes of a word; 0 for sizes that are no integer's.
 fn mask_of(size: u64) -> u64 {
@@ -29,7 +38,11 @@ impl At {
     fn of(bound: &Bound, name: &str) -> At {
         let at = || {
             let f = bound.field(name)?;
-            Some((usize::try_from(f.off).ok()?, f.size))
+            Some(Field {
+                off: usize::try_from(f.off).ok()?,
+                size: f.size,
+                mask: mask_of(f.size),
+            })
         };
         At(at())
     }
@@ -37,17 +50,18 @@ impl At {
     /// The field of a struct that begins at `base`.
     fn behind(self, base: Option<usize>) -> At {
         let at = || {
-            let (off, size) = self.0?;
-            Some((base?.checked_add(off)?, size))
+            let field = self.0?;
+            let off = base?.checked_add(field.off)?;
+            Some(Field { off, ..field })
         };
         At(at())
     }
 
+    #[inline]
     fn uint(self, abi: Abi, bytes: &[u8]) -> Option<u64> {
-        let (off, size) = self.0?;
+        let Field { off, size, mask } = self.0?;
         // One load for any size, where eight bytes are there.
-        let (mask, rest) = (mask_of(size), bytes.get(off..)?);
-        match rest.first_chunk() {
+        match bytes.get(off..).and_then(|rest| rest.first_chunk()) {
             Some(word) if abi.endian == Endian::Little && mask != 0 => {
                 Some(u64::from_le_bytes(*word) & mask)
             }
@@ -74,7 +88,7 @@ impl At {
 
     /// A Go `int` that begins there, whatever the field's size.
     fn int(self, abi: Abi, bytes: &[u8]) -> Option<i64> {
-        abi.int(bytes, self.0?.0)
+        abi.int(bytes, self.0?.off)
     }
 }
 
@@ -106,7 +120,7 @@ impl HeaderFields {
                 extra_next_overflow: At::of(extra, "nextOverflow"),
             }),
             Family::Swiss { map, table, groups } => {
-                let base = At::of(table, "groups").0.map(|(off, _)| off);
+                let base = At::of(table, "groups").0.map(|field| field.off);
                 HeaderFields::Swiss(SwissFields {
                     size: map.size,
                     used: At::of(map, "used"),
@@ -178,7 +192,12 @@ impl ClassicFields {
             self.extra_oldoverflow,
             self.extra_next_overflow,
         ]
-        .map(|at| Addr(at.0.and_then(|(off, _)| abi.uptr(bytes, off)).unwrap_or(0)))
+        .map(|at| {
+            Addr(
+                at.0.and_then(|field| abi.uptr(bytes, field.off))
+                    .unwrap_or(0),
+            )
+        })
     }
 }
 
@@ -214,7 +233,7 @@ impl SwissFields {
             .tombstone_possible
             .uint(abi, bytes)
             .and_then(|v| u8::try_from(v).ok());
-        let behind_writing = || self.writing.0?.0.checked_add(1);
+        let behind_writing = || self.writing.0?.off.checked_add(1);
         SwissMap {
             used: self.used.get(abi, bytes),
             seed: self.seed.get(abi, bytes),

@@ -8,9 +8,11 @@ use crate::maps::image::MapImage;
 use crate::maps::image::Place;
 use crate::maps::image::Shape;
 use crate::runtime::heap::Heap;
+use crate::runtime::spans::Object;
 use crate::runtime::spans::SlotState;
 use crate::runtime::typemeta::TypeMeta;
 use crate::types::graph::TypeGraph;
+use crate::types::graph::TypeId;
 
 /// What a piece of storage should be.
 struct Wanted {
@@ -59,15 +61,11 @@ pub(crate) fn heap_types(
                 has: span.elem_size,
             }
         } else {
-            let recorded = heap.recorded_type(&obj).filter(|_| wanted.is_array);
-            let Some(ty) = recorded.and_then(|d| meta.type_at(d)) else {
+            let other = other_type(heap, meta, graph, &obj, slots.size);
+            let Some(other) = other.filter(|_| wanted.is_array) else {
                 return;
             };
-            let recorded = graph.get(ty);
-            if recorded.size == slots.size || recorded.size == 0 {
-                return;
-            }
-            Books::Type(recorded.name.clone())
+            Books::Type(graph.get(other).name.clone())
         };
         // Bits are looked at last: nearly always there is nothing to say.
         if spans.state(&obj) == Some(SlotState::Allocated) {
@@ -75,6 +73,19 @@ pub(crate) fn heap_types(
         }
     });
     out
+}
+
+/// The type that is recorded for an array of buckets or groups of `size` bytes, if they cannot be of it.
+pub(crate) fn other_type(
+    heap: &Heap<'_, '_>,
+    meta: &TypeMeta<'_, '_>,
+    graph: &TypeGraph<'_>,
+    obj: &Object,
+    size: u64,
+) -> Option<TypeId> {
+    let ty = meta.type_at(heap.recorded_type(obj)?)?;
+    let recorded = graph.get(ty).size;
+    (recorded != size && recorded != 0).then_some(ty)
 }
 
 /// What the storage that a place refers to should be; `None` where another rule speaks of its size.

@@ -37,6 +37,9 @@ use crate::process::memory::Memory;
 use crate::types::graph::TypeGraph;
 use std::borrow::Cow;
 
+/// Chains that are looked at together where only a few keys are wanted.
+const FEW_CHAINS: u64 = 64;
+
 /// Hashes the keys of maps.
 pub(crate) struct KeyReader<'r, 'v, 'a> {
     pub(crate) mem: &'r Memory<'a>,
@@ -58,7 +61,7 @@ impl<'a> KeyReader<'_, '_, 'a> {
         let key_type = self.hashers.key_type(image.slots.map_type);
         let mut facts = KeyFacts {
             state: HashState::Unknown,
-            descriptor: self.facts(key_type, image),
+            descriptor: self.facts(key_type, &image.slots),
             global: self.hashers.fault(),
             ..KeyFacts::default()
         };
@@ -98,17 +101,25 @@ impl<'a> KeyReader<'_, '_, 'a> {
             return (0, 0);
         };
         let (mut right, mut all) = (0u64, 0u64);
-        image.for_each_entry(|e| {
+        let slots = image.slots.offsets();
+        image.for_each_stretch(FEW_CHAINS, |stretch| {
             if all >= most {
-                return;
+                return; // there may be a million more
             }
-            let Ok(key) = self.value(&image.slots, e.key) else {
-                return;
-            };
-            if let KeyHash::Known(hash) = hasher.hash(plan, &key, seed) {
-                all = all.saturating_add(1);
-                right = right.saturating_add(u64::from(image.mark_of(hash) == e.mark));
-            }
+            stretch.for_each_unit(|unit| {
+                unit.for_each_entry(image.abi, &slots, &mut |e: EntryRef<'_>| {
+                    if all >= most {
+                        return;
+                    }
+                    let Ok(key) = self.value(&image.slots, e.key) else {
+                        return;
+                    };
+                    if let KeyHash::Known(hash) = hasher.hash(plan, &key, seed) {
+                        all = all.saturating_add(1);
+                        right = right.saturating_add(u64::from(image.mark_of(hash) == e.mark));
+                    }
+                });
+            });
         });
         (right, all)
     }
@@ -375,18 +386,18 @@ impl<'a> KeyReader<'_, '_, 'a> {
 
     /// What the descriptor says, against the type: the same for all maps of one type, unless somebody asks
     /// what would be if memory were other than it is.
-    fn facts(&self, key_type: &KeyType, image: &MapImage<'_>) -> SharedFacts {
-        let make = || SharedFacts::from(self.descriptor(key_type, image));
+    pub(super) fn facts(&self, key_type: &KeyType, slots: &SlotLayout) -> SharedFacts {
+        let make = || SharedFacts::from(self.descriptor(key_type, slots));
         if !self.hashers.is_of(self.mem) {
             return make();
         }
-        let number = image.slots.map_type.0;
+        let number = slots.map_type.0;
         let known = self.layouts.facts.get_or_make(number, make);
         known.cloned().unwrap_or_default()
     }
 
     /// Holds what the descriptor says against the type.
-    fn descriptor(&self, key_type: &KeyType, image: &MapImage<'_>) -> TypeFacts {
+    fn descriptor(&self, key_type: &KeyType, slots: &SlotLayout) -> TypeFacts {
         let mut out = TypeFacts {
             addr: key_type.descriptor,
             hasher: key_type.hasher.clone(),
@@ -404,7 +415,6 @@ impl<'a> KeyReader<'_, '_, 'a> {
                 .abi
                 .uint(&bytes, usize::try_from(f.off).ok()?, f.size)
         };
-        let slots = &image.slots;
         let classic = bound.field("BucketSize").is_some();
         // Source: `internal/abi/map.go` (`map_noswiss.go`, `map_swiss.go`), the flags of `MapType`.
         let bits: u64 = if classic { 0b11 } else { 0b1100 };

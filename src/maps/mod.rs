@@ -1,8 +1,9 @@
 //! Every map in one neutral shape: layouts bound once, headers and storage read into images.
 
 mod classic;
-mod equal;
+pub(crate) mod equal;
 mod extras;
+pub(crate) mod glance;
 mod headers;
 mod heaptypes;
 pub mod image;

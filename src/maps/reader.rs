@@ -164,14 +164,7 @@ impl<'v, 'a> MapReader<'v, 'a> {
                 ..image.slots.as_ref().clone()
             });
         }
-        RefChecker {
-            mem: self.program.mem,
-            heap: self.heap,
-            graph: self.program.graph,
-            layouts: self.layouts,
-            meta: self.meta,
-        }
-        .check(image, &mut recall.refs);
+        self.refs().check(image, &mut recall.refs);
         self.keys().read(image, &mut recall.keys);
         image.heap_types = heap_types(self.heap, self.meta, self.program.graph, image);
         if let Family::Classic { extra, .. } = &self.layouts.family {
@@ -194,7 +187,17 @@ impl<'v, 'a> MapReader<'v, 'a> {
         self.keys().sample(&self.read(addr, slots), most)
     }
 
-    fn keys(&self) -> KeyReader<'_, '_, 'a> {
+    pub(super) fn refs(&self) -> RefChecker<'v, 'v, 'a> {
+        RefChecker {
+            mem: self.program.mem,
+            heap: self.heap,
+            graph: self.program.graph,
+            layouts: self.layouts,
+            meta: self.meta,
+        }
+    }
+
+    pub(super) fn keys(&self) -> KeyReader<'v, 'v, 'a> {
         KeyReader {
             mem: self.program.mem,
             graph: self.program.graph,

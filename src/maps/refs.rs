@@ -13,6 +13,7 @@ use crate::maps::image::BadRefKind;
 use crate::maps::image::Gaps;
 use crate::maps::image::Half;
 use crate::maps::image::MapImage;
+use crate::maps::image::SlotOffsets;
 use crate::maps::image::Stretch;
 use crate::maps::image::slots_of;
 use crate::maps::layout::MapLayouts;
@@ -142,29 +143,30 @@ impl<'r> RefChecker<'r, '_, '_> {
     fn check_stretch(
         &self,
         image: &MapImage<'_>,
-        plans: &[HalfPlan; 2],
+        all: &[HalfPlan; 2],
         stretch: &Stretch<'_, '_>,
         (found, recall): (&mut Found, &mut Recall<'r>),
     ) {
         let slots = image.slots.offsets();
         let Found { bad, total, gaps } = found;
-        let Recall { words, near } = recall;
-        let mut aids = Aids { gaps, words };
-        let plans = plans
+        let plans = all
             .each_ref()
             .map(|p| Some(p).filter(|p| p.indirect || !p.refs.is_empty()));
         stretch.for_each_unit(|unit| {
             unit.for_each_record(|record| {
                 let (_, live) = record.marks(image.abi);
+                if self.are_sound(all, &slots, (record.bytes(), live), recall) {
+                    return; // as nearly always
+                }
+                let Recall { words, near } = &mut *recall;
+                let mut aids = Aids { gaps, words };
                 for slot in slots_of(live) {
                     // What keys refer to often lies together, and so does what elems do.
                     for (plan, near) in plans.into_iter().zip(near.iter_mut()) {
                         let Some(plan) = plan else { continue };
-                        let stored = match plan.half {
-                            Half::Key => slots.key(record.bytes(), slot),
-                            Half::Elem => slots.elem(record.bytes(), slot),
+                        let Some(stored) = stored(plan, &slots, record.bytes(), slot) else {
+                            continue;
                         };
-                        let Some(stored) = stored else { continue };
                         if self.is_one_whole_string(plan, stored, near) {
                             continue;
                         }
@@ -205,6 +207,39 @@ impl<'r> RefChecker<'r, '_, '_> {
             }
             _ => false,
         }
+    }
+
+    /// Whether every reference of the live entries of a record leads where it should, as far as that could be looked
+    /// at.
+    pub(crate) fn are_sound(
+        &self,
+        plans: &[HalfPlan; 2],
+        slots: &SlotOffsets,
+        (record, live): (&[u8], u64),
+        recall: &mut Recall<'r>,
+    ) -> bool {
+        let mut gaps = Gaps::default();
+        let Recall { words, near } = recall;
+        for (plan, near) in plans.iter().zip(near.iter_mut()) {
+            if plan.refs.is_empty() && !plan.indirect {
+                continue;
+            }
+            for slot in slots_of(live) {
+                let Some(stored) = stored(plan, slots, record, slot) else {
+                    return false;
+                };
+                if self.is_one_whole_string(plan, stored, near) {
+                    continue;
+                }
+                let (mut sound, gaps) = (true, &mut gaps);
+                let mut aids = Aids { gaps, words };
+                self.check_half(plan, stored, (&mut aids, near), &mut |_, _| sound = false);
+                if !sound || !aids.gaps.is_empty() {
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     fn check_half(
@@ -374,5 +409,18 @@ impl<'r> RefChecker<'r, '_, '_> {
             }
             _ => None,
         }
+    }
+}
+
+/// The half of an entry that a plan is about.
+fn stored<'b>(
+    plan: &HalfPlan,
+    slots: &SlotOffsets,
+    record: &'b [u8],
+    slot: u8,
+) -> Option<&'b [u8]> {
+    match plan.half {
+        Half::Key => slots.key(record, slot),
+        Half::Elem => slots.elem(record, slot),
     }
 }

@@ -12,6 +12,7 @@ use crate::runtime::claims::FieldAt;
 use crate::runtime::claims::HEAP_ARENA;
 use crate::runtime::claims::MHEAP;
 use crate::runtime::claims::MSPAN;
+use crate::runtime::homes::Begun;
 use crate::runtime::homes::Homes;
 use crate::runtime::homes::Near;
 use crate::runtime::modules::Modules;
@@ -31,7 +32,7 @@ pub(crate) const PAGE: u64 = 8192;
 
 /// Largest slots with pointers of which the books never say the type.
 /// Source: `runtime/mbitmap.go`, `heapBitsInSpan`, from go1.22: up to 512 bytes.
-const MAX_UNTYPED: u64 = 512;
+pub(crate) const MAX_UNTYPED: u64 = 512;
 
 /// `mspan.state`: heap objects. Source: `runtime/mheap.go`, `mSpanInUse`, all versions.
 pub(crate) const STATE_IN_USE: u8 = 1;
@@ -137,6 +138,16 @@ impl<'v, 'a> Heap<'v, 'a> {
             .as_ref()
             .filter(|_| !self.module_bounds.contains(addr))?;
         self.homes.room(self.mem, books, near, addr)
+    }
+
+    /// The allocated object that begins at `addr`, told in the common case: of `None` only `home` says what it means.
+    #[inline]
+    pub(crate) fn begun<'h>(&'h self, near: &mut Near<'h>, addr: Addr) -> Option<Begun> {
+        let books = self
+            .books
+            .as_ref()
+            .filter(|_| !self.module_bounds.contains(addr))?;
+        self.homes.begun(self.mem, books, near, addr)
     }
 
     /// Whether a slot of `size` bytes, if that is given, with or without pointers, begins at `addr`, and the books say no

@@ -35,6 +35,17 @@ pub(crate) struct Homes {
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Near<'h>(Option<(&'h Arena, &'h SpanHome)>);
 
+/// An allocated object, told by its first byte.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Begun {
+    /// Usable bytes.
+    pub(crate) room: u64,
+    /// Bytes of its slot, malloc header included.
+    pub(crate) slot: u64,
+    /// Whether it is without pointers.
+    pub(crate) noscan: bool,
+}
+
 /// One arena.
 #[derive(Debug)]
 struct Arena {
@@ -135,6 +146,26 @@ impl Homes {
         let span = arena.span(number)?;
         near.0 = Some((arena, span));
         span.room(&arena.bits, addr)
+    }
+
+    /// The allocated object that begins at `addr`, where the books are whole.
+    #[inline]
+    pub(crate) fn begun<'h>(
+        &'h self,
+        mem: &Memory<'_>,
+        books: &Books,
+        near: &mut Near<'h>,
+        addr: Addr,
+    ) -> Option<Begun> {
+        if let Some((arena, span)) = near.0
+            && let Some(begun) = span.begun(&arena.bits, addr)
+        {
+            return Some(begun);
+        }
+        let (arena, number) = self.page(mem, books, addr)?;
+        let span = arena.span(number)?;
+        near.0 = Some((arena, span));
+        span.begun(&arena.bits, addr)
     }
 
     /// The slot that begins at `addr`, be it allocated or not, if nothing stands in front of objects there: its bytes,
@@ -292,6 +323,26 @@ impl SpanHome {
         let room = self.elem_size.checked_sub(inside)?;
         let is_there = inside >= u32::from(self.header) && self.is_allocated(bits, idx);
         is_there.then_some(u64::from(room))
+    }
+
+    /// See `Homes::begun`.
+    #[inline]
+    fn begun(&self, bits: &[u8], addr: Addr) -> Option<Begun> {
+        let header = u64::from(self.header);
+        let off = addr.0.wrapping_sub(self.start.0).wrapping_sub(header);
+        let off = u32::try_from(off).ok()?;
+        if self.kind != SpanKind::Objects || off >= self.used.min(self.bytes) {
+            return None;
+        }
+        let idx = off.checked_div(self.elem_size)?;
+        let begins = idx.checked_mul(self.elem_size) == Some(off) && self.is_allocated(bits, idx);
+        let slot = u64::from(self.elem_size);
+        let room = slot.checked_sub(header).filter(|_| begins)?;
+        Some(Begun {
+            room,
+            slot,
+            noscan: self.noscan,
+        })
     }
 
     #[inline]

@@ -10,6 +10,8 @@ use crate::runtime::claims::HEAP_ARENA;
 use crate::runtime::claims::MSPAN;
 use crate::runtime::claims::SPAN_INLINE_MARK_BITS;
 use crate::runtime::heap::Heap;
+use crate::runtime::heap::MAX_UNTYPED;
+use crate::runtime::homes::Begun;
 use crate::runtime::program::Program;
 use crate::runtime::ptrbits::one_bit_mask;
 use crate::runtime::ptrbits::one_bit_words;
@@ -49,6 +51,17 @@ enum Bitmap {
         /// Bytes of inline mark bits behind it, in spans that have them.
         inline: u64,
     },
+}
+
+/// Where the type of an object is recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TypeRecord {
+    /// It is not.
+    Nowhere,
+    /// In its malloc header, which lies there.
+    At(Addr),
+    /// In its span.
+    Elsewhere,
 }
 
 /// How pointers are recorded in this process, and the masks that were read so far.
@@ -146,6 +159,22 @@ impl Heap<'_, '_> {
         (1..=26)
             .contains(&(u64::from(raw) & KIND_MASK))
             .then_some(descriptor)
+    }
+
+    /// Where the allocator has recorded the type of the object that begins at `addr`.
+    #[inline]
+    pub(crate) fn record_of(&self, addr: Addr, begun: &Begun) -> TypeRecord {
+        let header = begun.slot.saturating_sub(begun.room);
+        if begun.noscan
+            || begun.slot <= MAX_UNTYPED
+            || !matches!(self.pointers.bitmap, Some(Bitmap::InSpan { .. }))
+        {
+            return TypeRecord::Nowhere;
+        }
+        match addr.0.checked_sub(header) {
+            Some(at) if header > 0 => TypeRecord::At(Addr(at)),
+            _ => TypeRecord::Elsewhere,
+        }
     }
 
     /// What the allocator recorded as an object's type, be it one or a stand-in.

@@ -128,6 +128,11 @@ impl AllHands {
         });
     }
 
+    /// Whether anybody is at work on a map, as far as that is known.
+    pub(crate) fn are_on(&self, map: Addr) -> bool {
+        !self.by_map.is_empty() && self.by_map.contains_key(&map)
+    }
+
     /// Tells an image who is at work on it.
     pub(crate) fn tell(&self, image: &mut MapImage<'_>) {
         image.hands = self.by_map.get(&image.addr).cloned().unwrap_or_default();

@@ -5,14 +5,19 @@
 use crate::base::addr::Addr;
 use crate::base::progress::Progress;
 use crate::check::rule::MapVerdict;
+use crate::check::sound::is_plain_shape;
+use crate::check::sound::is_sound_at_a_glance;
 use crate::crash::parties::Around;
 use crate::find::found::Found;
 use crate::find::found::FoundMap;
+use crate::find::found::Sure;
 use crate::find::path::Above;
 use crate::find::path::Paths;
+use crate::maps::glance::Glancer;
 use crate::maps::image::MapImage;
 use crate::maps::reader::Recall;
 use crate::survey::brief::Brief;
+use crate::survey::brief::Measures;
 use crate::survey::brief::add_plain;
 use crate::survey::brief::is_plain;
 use crate::survey::brief::subtract_plain;
@@ -42,7 +47,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 /// Maps that are read and judged before the next are begun: what is known of them is kept apart until then.
-const TOGETHER: usize = 1 << 17;
+const TOGETHER: usize = 1 << 20;
 
 /// Maps that one thread takes at a time.
 const CHUNK: usize = 128;
@@ -137,14 +142,20 @@ impl Work<'_, '_, '_> {
     fn judge_some(&self, some: Range<usize>, paths: &Paths<'_, '_>) -> Judged {
         let mut out = Judged::default();
         let (mut above, mut recall) = (Above::default(), Recall::default());
+        let mut glancer = Glancer::new(&self.s.reader);
         let maps = some.len() as u64;
         for (number, map) in numbered(self.found, some) {
             let map = &map;
+            if self.is_told_at_a_glance(number, map, &mut glancer, &mut out) {
+                continue;
+            }
             let mut keep = |image: &MapImage<'_>, verdict: Option<MapVerdict>| {
                 if !map.dead && verdict.is_some() {
                     image.for_each_storage(|_, addr| self.seen.add(number, addr));
                 }
-                if !self.keep_brief(number, map, image, verdict.as_ref(), &mut out) {
+                let is_plain = !self.needs_a_row(map) && is_plain(image, verdict.as_ref());
+                let measures = is_plain.then(|| row::measure(image, map.dead));
+                if !measures.is_some_and(|m| self.keep_brief(number, map, &m, &mut out)) {
                     let owners = (paths, &mut above);
                     let row = row_of(self.s, self.found, map, image, verdict, owners);
                     out.rows.push(row);
@@ -160,36 +171,51 @@ impl Work<'_, '_, '_> {
         out
     }
 
-    /// Adds a map of which there is nothing to say but numbers to the totals, and to the brief ones if they are wanted;
-    /// false if it needs a row.
-    fn keep_brief(
+    /// Looks at a map for a moment: whether that is enough, as it nearly always is.
+    fn is_told_at_a_glance(
         &self,
         number: u32,
         map: &FoundMap,
-        image: &MapImage<'_>,
-        verdict: Option<&MapVerdict>,
+        glancer: &mut Glancer<'_, '_>,
         out: &mut Judged,
     ) -> bool {
-        if !self.is_plain(map, image, verdict) {
+        let is_usual = !map.dead && map.sure == Sure::Typed && !self.needs_a_row(map);
+        if !is_usual || self.hands.are_on(map.addr) {
             return false;
         }
-        let measures = row::measure(image, map.dead);
+        let glance = match self.keep {
+            Keep::Unjudged => glancer.shape(map.addr, map.ty).filter(is_plain_shape),
+            Keep::Odd(_) | Keep::Brief => {
+                glancer.look(map.addr, map.ty).filter(is_sound_at_a_glance)
+            }
+        };
+        let Some(glance) = glance else { return false };
+        if !matches!(self.keep, Keep::Unjudged) {
+            glance.for_each_storage(|addr| self.seen.add(number, addr));
+        }
+        self.keep_brief(number, map, &row::measure_glance(&glance), out)
+    }
+
+    /// Adds a map of which there is nothing to say but numbers to the totals, and to the brief ones if they are wanted;
+    /// false if it needs a row.
+    fn keep_brief(&self, number: u32, map: &FoundMap, m: &Measures, out: &mut Judged) -> bool {
         if !matches!(self.keep, Keep::Odd(_)) {
-            let Some(brief) = Brief::pack(number, &measures) else {
+            let Some(brief) = Brief::pack(number, m) else {
                 return false;
             };
             out.briefs.push(brief);
         }
-        add_plain(&mut out.rest, map, &measures);
+        add_plain(&mut out.rest, map, m);
         true
     }
 
-    fn is_plain(&self, map: &FoundMap, image: &MapImage<'_>, verdict: Option<&MapVerdict>) -> bool {
+    /// Whether a row of the map is wanted, whatever there is to say of it.
+    fn needs_a_row(&self, map: &FoundMap) -> bool {
         let asked = match self.keep {
             Keep::Odd(asked) => asked(map.addr),
             Keep::Brief | Keep::Unjudged => false,
         };
-        !asked && !self.found.alternatives.contains_key(&map.addr) && is_plain(image, verdict)
+        asked || self.found.alternatives.contains_key(&map.addr)
     }
 
     /// The maps that share storage.

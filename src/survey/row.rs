@@ -8,6 +8,8 @@ use crate::find::found::FoundMap;
 use crate::find::found::FoundSyncMap;
 use crate::find::found::Reach;
 use crate::find::found::Ways;
+use crate::maps::glance::Glance;
+use crate::maps::glance::Header;
 use crate::maps::image::Body;
 use crate::maps::image::BucketArray;
 use crate::maps::image::ClassicImage;
@@ -16,7 +18,9 @@ use crate::maps::image::Hmap;
 use crate::maps::image::MapImage;
 use crate::maps::image::SLOTS;
 use crate::maps::image::Shape;
+use crate::maps::image::SlotLayout;
 use crate::maps::image::SwissImage;
+use crate::maps::image::SwissMap;
 use crate::maps::reader::MapReader;
 use crate::survey::brief::Brief;
 use crate::survey::brief::Flags;
@@ -136,11 +140,11 @@ pub(crate) fn measure(image: &MapImage<'_>, dead: bool) -> Measures {
     let mut flags = Flags::default();
     let sizes = match &image.body {
         Body::Classic(c) => {
-            classic_flags(c, &mut flags);
+            classic_flags(&c.hmap, &mut flags);
             classic_sizes(image, c)
         }
         Body::Swiss(s) => {
-            swiss_flags(s, &mut flags);
+            swiss_flags(&s.map, &mut flags);
             swiss_sizes(image, s)
         }
         Body::Unreadable => Sizes::default(),
@@ -151,9 +155,43 @@ pub(crate) fn measure(image: &MapImage<'_>, dead: bool) -> Measures {
     if dead {
         flags.add("dead");
     }
-    let len = image.claimed_len();
+    measures(&image.slots, image.claimed_len(), &sizes, flags)
+}
+
+/// The same of a map that was seen at a glance.
+pub(crate) fn measure_glance(g: &Glance<'_, '_>) -> Measures {
+    let mut flags = Flags::default();
+    let len = match &g.header {
+        Header::Classic(h) => {
+            classic_flags(h, &mut flags);
+            h.count
+        }
+        Header::Swiss(m) => {
+            swiss_flags(m, &mut flags);
+            m.used.cast_signed()
+        }
+    };
+    let slots = g.len().saturating_mul(SLOTS);
+    let records = g.len().saturating_mul(g.slots.size);
+    let mut sizes = Sizes {
+        capacity: Some(slots),
+        slots,
+        bytes: records.saturating_add(g.header_size),
+    };
+    if g.table.is_some() {
+        let directory_and_table = g
+            .abi
+            .word()
+            .saturating_mul(WORDS_OF_TABLE.saturating_add(1));
+        sizes.bytes = sizes.bytes.saturating_add(directory_and_table);
+        sizes.capacity = Some(limit_of(slots));
+    }
+    measures(g.slots, Some(len), &sizes, flags)
+}
+
+fn measures(slots: &SlotLayout, len: Option<i64>, sizes: &Sizes, flags: Flags) -> Measures {
     let live = len.and_then(|l| u64::try_from(l).ok()).unwrap_or(0);
-    let entry = image.slots.key_size.saturating_add(image.slots.elem_size);
+    let entry = slots.key_size.saturating_add(slots.elem_size);
     let empty = sizes.slots.saturating_sub(live).saturating_mul(entry);
     Measures {
         len,
@@ -223,6 +261,14 @@ struct Sizes {
     bytes: u64,
 }
 
+/// Words of a table's own fields. Source: `internal/runtime/maps/table.go`, `table`, from go1.24.
+const WORDS_OF_TABLE: u64 = 4;
+
+/// Entries until a table with so many slots must grow. Source: the same, `maxAvgGroupLoad`.
+fn limit_of(slots: u64) -> u64 {
+    (slots / 8).saturating_mul(7)
+}
+
 /// Capacity is 8 times the buckets: what fits before cells run out, not the load limit.
 fn classic_sizes(image: &MapImage<'_>, c: &ClassicImage<'_>) -> Sizes {
     let mut out = Sizes {
@@ -277,18 +323,17 @@ fn swiss_sizes(image: &MapImage<'_>, s: &SwissImage<'_>) -> Sizes {
                 let groups = t.groups.as_ref();
                 let slots = groups.map_or(0, |g| g.count.saturating_mul(SLOTS));
                 out.slots = out.slots.saturating_add(slots);
-                let table = word.saturating_mul(4);
+                let table = word.saturating_mul(WORDS_OF_TABLE);
                 let storage = groups.map_or(0, |g| g.count.saturating_mul(g.stride));
                 out.bytes = out.bytes.saturating_add(table).saturating_add(storage);
             }
-            out.capacity = Some((out.slots / 8).saturating_mul(7)); // the load limit, 7/8
+            out.capacity = Some(limit_of(out.slots));
         }
     }
     out
 }
 
-fn classic_flags(c: &ClassicImage<'_>, out: &mut Flags) {
-    let h = &c.hmap;
+fn classic_flags(h: &Hmap, out: &mut Flags) {
     if h.count == 0 {
         out.add("empty");
     }
@@ -306,14 +351,14 @@ fn classic_flags(c: &ClassicImage<'_>, out: &mut Flags) {
     }
 }
 
-fn swiss_flags(s: &SwissImage<'_>, out: &mut Flags) {
-    if s.map.used == 0 {
+fn swiss_flags(m: &SwissMap, out: &mut Flags) {
+    if m.used == 0 {
         out.add("empty");
     }
-    if s.map.dir_len == 0 {
+    if m.dir_len == 0 {
         out.add("small");
     }
-    if s.map.tombstone_possible.is_some_and(|t| t != 0) {
+    if m.tombstone_possible.is_some_and(|t| t != 0) {
         out.add("tombstones");
     }
 }
