@@ -5,6 +5,7 @@
 use crate::base::addr::Addr;
 use crate::base::digits::Digits;
 use crate::base::limits::MAX_TYPE_DEPTH;
+use crate::base::recent::Recent;
 use crate::dwarf::index::Variable;
 use crate::find::found::Found;
 use crate::find::found::Held;
@@ -64,17 +65,38 @@ enum Shape {
     Captured,
 }
 
-/// The way to the place whose maps are written one after another.
+/// The way to the place whose maps are written one after another, and what was written for it.
 #[derive(Default)]
 pub struct Above {
-    node: Option<u32>,
     path: String,
-    state: Option<(Shape, Node)>,
+    /// From the root: the places on the way.
+    steps: Vec<Step>,
+    written: Written,
+}
+
+/// A place of which the way is written.
+struct Step {
+    node: u32,
+    place: Node,
+    shape: Shape,
+    /// Bytes of the path up to here; `None` where something was written in front of it since.
+    end: Option<usize>,
+}
+
+/// The fields that were written last, by type and offset.
+type Written = Recent<(TypeId, u64), Fields>;
+
+/// What leads to an offset inside a value.
+struct Fields {
+    /// As Go writes it.
+    text: String,
+    /// The type found there.
+    ty: TypeId,
 }
 
 impl Paths<'_, '_> {
     /// The owner path of a node, written to `out`. What is above it is remembered, as the next map often has the
-    /// same place above it.
+    /// same places above it.
     pub fn write_owner(&self, node: u32, above: &mut Above, out: &mut String) {
         out.clear();
         let Some(n) = self.node(node).filter(|n| !self.is_lost(n)) else {
@@ -84,19 +106,45 @@ impl Paths<'_, '_> {
             out.push_str(&self.way(node));
             return;
         }
-        if above.node != Some(n.parent) {
-            let (mut shape, mut parent) = (Shape::One, None);
-            above.path.clear();
-            for n in self.chain(n.parent, MAX_STEPS) {
-                shape = self.step(&mut above.path, shape, parent.as_ref(), &n);
-                parent = Some(n);
-            }
-            above.node = Some(n.parent);
-            above.state = parent.map(|n| (shape, n));
-        }
+        self.go_to(n.parent, above);
         out.push_str(&above.path);
-        if let Some((shape, parent)) = &above.state {
-            self.step(out, *shape, Some(parent), &n);
+        if let Some(last) = above.steps.last() {
+            let (shape, parent) = (last.shape, Some(&last.place));
+            self.step((out, &mut above.written), shape, parent, &n);
+        }
+    }
+
+    /// Writes the way to a place, as far as it is another than the last.
+    fn go_to(&self, node: u32, above: &mut Above) {
+        let mut fresh: Vec<(u32, Node)> = Vec::new();
+        let (mut at, mut common) = (node, 0);
+        while let Some(place) = self.node(at).filter(|_| fresh.len() < MAX_STEPS) {
+            let depth = self.depth(at);
+            let known = above.steps.get(depth);
+            if known.is_some_and(|step| step.node == at && step.end.is_some()) {
+                common = depth.saturating_add(1);
+                break;
+            }
+            fresh.push((at, place));
+            at = place.parent;
+        }
+        above.steps.truncate(common);
+        let end = above.steps.last().and_then(|step| step.end);
+        above.path.truncate(end.unwrap_or(0));
+        for (node, place) in fresh.into_iter().rev() {
+            let last = above.steps.last();
+            let (shape, parent) = (last.map_or(Shape::One, |s| s.shape), last.map(|s| &s.place));
+            let to = (&mut above.path, &mut above.written);
+            let (shape, in_front) = self.step(to, shape, parent, &place);
+            if in_front {
+                above.steps.iter_mut().for_each(|step| step.end = None);
+            }
+            above.steps.push(Step {
+                node,
+                place,
+                shape,
+                end: Some(above.path.len()),
+            });
         }
     }
 
@@ -123,10 +171,11 @@ impl Paths<'_, '_> {
         let long = self.depth(node).saturating_add(1) > MAX_STEPS;
         let mut path = String::new();
         let (mut shape, mut parent) = (Shape::One, None);
+        let mut written = Written::default();
         if long {
             // Of a long chain (a linked list) the start and the end are written, and only they are looked at.
             for n in self.chain(self.head(node), HEAD) {
-                shape = self.step(&mut path, shape, parent.as_ref(), &n);
+                (shape, _) = self.step((&mut path, &mut written), shape, parent.as_ref(), &n);
                 parent = Some(n);
             }
             let skipped = self.depth(node).saturating_add(1).saturating_sub(MAX_STEPS);
@@ -137,13 +186,13 @@ impl Paths<'_, '_> {
                 (shape, parent) = (self.shape_after(above.as_ref(), &first), Some(first));
             }
             for n in end {
-                shape = self.step(&mut path, shape, parent.as_ref(), &n);
+                (shape, _) = self.step((&mut path, &mut written), shape, parent.as_ref(), &n);
                 parent = Some(n);
             }
             return path;
         }
         for n in self.chain(node, MAX_STEPS) {
-            shape = self.step(&mut path, shape, parent.as_ref(), &n);
+            (shape, _) = self.step((&mut path, &mut written), shape, parent.as_ref(), &n);
             parent = Some(n);
         }
         path
@@ -178,8 +227,17 @@ impl Paths<'_, '_> {
         self.rank(node).head
     }
 
-    fn step(&self, path: &mut String, shape: Shape, parent: Option<&Node>, n: &Node) -> Shape {
-        match n.via {
+    /// Writes one step. How what comes next is written, and whether something was written in front of the path.
+    fn step(
+        &self,
+        (path, written): (&mut String, &mut Written),
+        shape: Shape,
+        parent: Option<&Node>,
+        n: &Node,
+    ) -> (Shape, bool) {
+        let mut descend =
+            |path: &mut String, off| self.descend((path, written), shape, parent, off);
+        let shape = match n.via {
             Via::Variable(i) => {
                 let name = usize::try_from(i)
                     .ok()
@@ -190,40 +248,41 @@ impl Paths<'_, '_> {
             }
             Via::Root(i) => self.begin(path, i, n),
             Via::Beyond { off, len } => {
-                self.descend(path, shape, parent, off);
+                descend(path, off);
                 path.push_str("[:cap]");
                 Shape::From(len)
             }
             Via::At(off) => {
-                let at = self.descend(path, shape, parent, off);
+                let at = descend(path, off);
                 let captured = shape == Shape::Captured;
                 let shape = at.map_or(Shape::One, |t| self.shape_of(t));
                 let is_pointer =
                     at.is_some_and(|t| matches!(self.graph.get(t).kind, Kind::Pointer { .. }));
-                let to_struct = matches!(self.graph.get(n.ty).kind, Kind::Struct { .. });
-                if is_pointer && !to_struct && !captured {
+                let to_struct = || matches!(self.graph.get(n.ty).kind, Kind::Struct { .. });
+                if is_pointer && !captured && !to_struct() {
                     path.insert_str(0, "(*");
                     path.push(')');
+                    return (shape, true);
                 }
                 shape
             }
             Via::Iface(off) => {
-                self.descend(path, shape, parent, off);
+                descend(path, off);
                 let _ = write!(path, ".({})", self.graph.declared(n.ty).name);
                 Shape::One
             }
             Via::Recv { off, idx } => {
-                self.descend(path, shape, parent, off);
+                descend(path, off);
                 let _ = write!(path, ".recv({idx})");
                 Shape::One
             }
             Via::Send { off, idx } => {
-                self.descend(path, shape, parent, off);
+                descend(path, off);
                 let _ = write!(path, ".send({idx})");
                 Shape::One
             }
             Via::Capture { off, name } => {
-                self.descend(path, shape, parent, off);
+                descend(path, off);
                 let name = usize::try_from(name)
                     .ok()
                     .and_then(|i| self.found.capture_names.get(i));
@@ -260,7 +319,8 @@ impl Paths<'_, '_> {
                 let _ = write!(path, ".{name}");
                 Shape::One
             }
-        }
+        };
+        (shape, false)
     }
 
     /// Whether the elements of `n` are written with an index: it came from a slice, or from an array
@@ -366,7 +426,7 @@ impl Paths<'_, '_> {
     /// Writes index and fields down to offset `off` of the parent's memory; the type found there.
     fn descend(
         &self,
-        path: &mut String,
+        (path, written): (&mut String, &mut Written),
         shape: Shape,
         parent: Option<&Node>,
         off: u64,
@@ -384,7 +444,14 @@ impl Paths<'_, '_> {
             path.push_str(Digits::decimal(i).text());
             path.push(']');
         }
-        Some(self.fields(path, parent.ty, off.checked_rem(stride).unwrap_or(0)))
+        let (ty, off) = (parent.ty, off.checked_rem(stride).unwrap_or(0));
+        let fields = written.get((ty, off), || {
+            let mut text = String::new();
+            let ty = self.fields(&mut text, ty, off);
+            Fields { text, ty }
+        })?;
+        path.push_str(&fields.text);
+        Some(fields.ty)
     }
 
     /// Writes the fields and indices that lead to offset `off` inside a value of type `ty`.

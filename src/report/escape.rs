@@ -2,14 +2,13 @@
 //! In: type names, owner paths, messages, keys: whatever a hostile core may hold. Out: the same text
 //! with control characters, terminal escapes and invisible direction marks written as escapes.
 
+use crate::schema::safe::is_printable;
 use crate::schema::safe::is_unsafe;
 use std::borrow::Cow;
 
 /// The text with every unsafe character written as Go would write it in a string: `\n`, `\x1b`, `\u202e`.
 pub fn clean(text: &str) -> Cow<'_, str> {
-    let is_plain = |b: u8| (0x20..0x7f).contains(&b);
-    let all_plain = text.bytes().fold(true, |all, b| all & is_plain(b));
-    if all_plain || !text.contains(is_unsafe) {
+    if is_printable(text.as_bytes()) || !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len().saturating_add(16));

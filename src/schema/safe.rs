@@ -16,6 +16,20 @@ pub fn is_unsafe(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}')
 }
 
+/// Whether every byte is a printable character of ASCII, as nearly every text is.
+pub fn is_printable(text: &[u8]) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let mut words = text.chunks_exact(8);
+    let mut odd = 0u64;
+    for word in &mut words {
+        let word = word.first_chunk().map_or(0, |w| u64::from_le_bytes(*w));
+        // The highest bit of the first byte below 0x20, above 0x7f, or 0x7f itself; a sound byte disturbs no neighbour.
+        odd |= word | word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES);
+    }
+    let is_plain = |b: &u8| (0x20..0x7f).contains(b);
+    odd & (ONES << 7) == 0 && words.remainder().iter().all(is_plain)
+}
+
 /// Writes JSON in which unsafe characters beyond ASCII are `\u` escapes too: the value stays the same,
 /// and a terminal it is printed on stays untouched. serde_json itself escapes only C0.
 #[derive(Debug)]
@@ -35,9 +49,7 @@ impl<F: serde_json::ser::Formatter> serde_json::ser::Formatter for SafeJson<F> {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        let plain = |b: u8| (0x20..0x7f).contains(&b);
-        let all_plain = fragment.bytes().fold(true, |all, b| all & plain(b));
-        if all_plain || !fragment.contains(is_unsafe) {
+        if is_printable(fragment.as_bytes()) || !fragment.contains(is_unsafe) {
             return writer.write_all(fragment.as_bytes());
         }
         let mut units = [0u16; 2];

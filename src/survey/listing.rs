@@ -18,16 +18,15 @@ use rayon::prelude::IntoParallelIterator;
 use rayon::prelude::ParallelIterator;
 use rayon::prelude::ParallelSlice;
 use rayon::prelude::ParallelSliceMut;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::io;
 use std::io::Write;
 
 /// Rows that are made into lines before the first of them is written.
 const TOGETHER: usize = 1 << 15;
 
-/// Rows that one thread takes at a time.
+/// Rows that one thread takes at a time, and bytes that their lines often have.
 const CHUNK: usize = 512;
+const LINES: usize = CHUNK * 160;
 
 /// What rows are sorted and filtered by without making them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,6 +86,46 @@ impl Rows for Vec<MapRow> {
     }
 }
 
+/// Types that are found without a look at the others.
+const NEAR: usize = 64;
+
+/// One row for each type, of which only what differs is written anew.
+struct TypeRows {
+    rows: Vec<(TypeId, MapRow, Words)>,
+    /// By the low bits of a type's number, its position: right nearly always.
+    near: [usize; NEAR],
+}
+
+impl Default for TypeRows {
+    fn default() -> TypeRows {
+        TypeRows {
+            rows: Vec::new(),
+            near: [0; NEAR],
+        }
+    }
+}
+
+impl TypeRows {
+    /// The row of a type, made now if there is none yet.
+    fn of(
+        &mut self,
+        ty: TypeId,
+        make: impl FnOnce() -> Option<MapRow>,
+    ) -> Option<(&mut MapRow, &mut Words)> {
+        let near = usize::try_from(ty.0).unwrap_or(0) % NEAR;
+        let near = self.near.get_mut(near)?;
+        if self.rows.get(*near).is_none_or(|(other, ..)| *other != ty) {
+            let known = self.rows.iter().position(|(other, ..)| *other == ty);
+            *near = known.unwrap_or(self.rows.len());
+            if known.is_none() {
+                self.rows.push((ty, make()?, Words::default()));
+            }
+        }
+        let (_, row, words) = self.rows.get_mut(*near)?;
+        Some((row, words))
+    }
+}
+
 /// The maps of a core, most of them kept brief.
 pub(crate) struct BriefRows<'b, 'v, 'a> {
     pub(crate) reader: &'b MapReader<'v, 'a>,
@@ -125,20 +164,15 @@ impl Rows for BriefRows<'_, '_, '_> {
     }
 
     fn each(&self, some: &[u32], owner: bool, work: &mut dyn FnMut(u32, &MapRow)) {
-        // One row for each type, of which only what differs is written anew.
-        let mut rows: HashMap<TypeId, (MapRow, Words)> = HashMap::new();
+        let mut rows = TypeRows::default();
         let mut above = Above::default();
         for number in some {
             let Some((map, brief)) = self.brief(*number) else {
                 self.judged.rows.each(&[*number], owner, work);
                 continue;
             };
-            let (row, words) = match rows.entry(map.ty) {
-                Entry::Occupied(row) => row.into_mut(),
-                Entry::Vacant(none) => match empty_row(self.reader, map.ty) {
-                    Some(row) => none.insert((row, Words::default())),
-                    None => continue,
-                },
+            let Some((row, words)) = rows.of(map.ty, || empty_row(self.reader, map.ty)) else {
+                continue;
             };
             fill_row(row, words, &map, brief);
             row.verdict = brief.verdict().filter(|_| self.with_verdicts);
@@ -228,7 +262,7 @@ impl<'r> Selected<'r> {
             let texts: Vec<io::Result<Vec<u8>>> = some
                 .par_chunks(CHUNK)
                 .map(|some| {
-                    let mut text = Vec::new();
+                    let mut text = Vec::with_capacity(LINES);
                     let mut written = Ok(());
                     self.rows.each(some, true, &mut |_, row| {
                         if written.is_ok() {
