@@ -46,8 +46,10 @@ use std::ops::Range;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-/// Maps that are read and judged before the next are begun: what is known of them is kept apart until then.
+/// Maps that are read and judged before the next are begun, as at the end of each lot one thread waits for the other.
 const TOGETHER: usize = 1 << 20;
+/// The same where something of each is kept: until then that is kept twice.
+const TOGETHER_BRIEF: usize = 1 << 17;
 
 /// Maps that one thread takes at a time.
 const CHUNK: usize = 128;
@@ -96,10 +98,12 @@ pub(crate) fn judge_all(
     };
     with_paths(s, req, found, |paths, _| {
         let mut out = Judged::default();
-        if !matches!(keep, Keep::Odd(_)) {
+        let is_brief = !matches!(keep, Keep::Odd(_));
+        if is_brief {
             out.briefs.reserve_exact(found.maps.len());
         }
-        for all in ranges(0..found.maps.len(), TOGETHER) {
+        let together = if is_brief { TOGETHER_BRIEF } else { TOGETHER };
+        for all in ranges(0..found.maps.len(), together) {
             let parts: Vec<Judged> = ranges(all, CHUNK)
                 .collect::<Vec<_>>()
                 .into_par_iter()
