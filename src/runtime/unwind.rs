@@ -359,6 +359,10 @@ impl Walk<'_, '_, '_, '_> {
                 part,
                 regs: at.regs,
             });
+            // Stopped in there before it left the goroutine's stack, or when it was back: the frame is as any other.
+            let is_yet = at.exact
+                && part == Part::Goroutine
+                && matches!(step.special, Special::SystemStack | Special::Leaves);
             let next = match step.special {
                 Special::SigTramp => self.interrupted(cfa)?,
                 Special::SystemStack | Special::Leaves if part != Part::Goroutine => {
@@ -368,7 +372,7 @@ impl Walk<'_, '_, '_, '_> {
                 _ if step.func.writes_sp() && part != Part::Goroutine => {
                     self.left_own().ok_or(Broken::WritesSp(at.pc))?
                 }
-                _ if step.func.writes_sp() && step.special != Special::CgoCallback => {
+                _ if step.func.writes_sp() && step.special != Special::CgoCallback && !is_yet => {
                     return Err(Broken::WritesSp(at.pc));
                 }
                 special => {

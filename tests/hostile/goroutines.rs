@@ -182,3 +182,90 @@ fn a_core_that_ends_too_early_lists_what_it_has() {
     }
     assert!(listed > 10, "only {listed} runs gave anything");
 }
+
+/// Where the `prstatus` of a thread lies in a core of linux/amd64.
+fn prstatus_of(core: &[u8], thread: u64) -> usize {
+    const NT_PRSTATUS: u32 = 1;
+    let u32_at = |at: usize| u32::from_le_bytes(core[at..at + 4].try_into().unwrap());
+    for h in program_headers(core).iter().filter(|h| h.kind == 4) {
+        let (mut at, end) = (h.offset as usize, (h.offset + h.file_size) as usize);
+        while at + 12 <= end {
+            let (name, desc) = (u32_at(at) as usize, u32_at(at + 4) as usize);
+            let body = at + 12 + name.next_multiple_of(4);
+            if u32_at(at + 8) == NT_PRSTATUS && u64::from(u32_at(body + 32)) == thread {
+                return body;
+            }
+            at = body + desc.next_multiple_of(4);
+        }
+    }
+    panic!("thread {thread} has no registers");
+}
+
+/// The bytes of a binary's code from an address on.
+fn code_at(binary: &[u8], addr: u64) -> &[u8] {
+    let headers = program_headers(binary);
+    let holds = |h: &&crate::synthcore::Header| {
+        h.kind == 1 && (h.vaddr..h.vaddr + h.file_size).contains(&addr)
+    };
+    let h = headers.iter().find(holds).unwrap();
+    &binary[(h.offset + (addr - h.vaddr)) as usize..]
+}
+
+/// A thread that has just come back from the system stack, and is stopped before `systemstack` returns: its stack
+/// pointer is that of the goroutine again, and what the goroutine has kept of it is gone.
+fn back_from_the_system_stack(name: &str) {
+    const SWITCH_BACK: [u8; 4] = [0x48, 0x8b, 0x60, 0x38]; // mov 0x38(%rax), %rsp
+    const RET: u8 = 0xc3;
+    let Some((core, binary)) = golden(name) else {
+        return;
+    };
+    let room = Room::new();
+    let before = goroutines(&core, &binary).json();
+    let number =
+        |f: &Value, what: &str| u64::from_str_radix(&f[what].as_str().unwrap()[2..], 16).unwrap();
+    let frames = |row: &Value| -> Vec<Value> {
+        let all = row["frames"].as_array().unwrap().iter();
+        all.filter(|f| f["inlined"] == false).cloned().collect()
+    };
+    let all = rows(&before);
+    let is_switch = |f: &&Value| f["function"] == "runtime.systemstack" && f["stack"] == "system";
+    let (id, row) = all
+        .iter()
+        .find(|(_, row)| frames(row).iter().any(|f| is_switch(&f)))
+        .unwrap();
+    let row_frames = frames(row);
+    let inside = number(row_frames.iter().find(is_switch).unwrap(), "pc");
+    let binary_bytes = bytes_of(&binary);
+    let code = code_at(&binary_bytes, inside);
+    let back = code.windows(4).position(|w| w == SWITCH_BACK).unwrap();
+    let ret = back + code[back..].iter().position(|b| *b == RET).unwrap();
+    assert!(ret < 128, "{name}: {ret}");
+    let own: Vec<&Value> = row_frames
+        .iter()
+        .filter(|f| f["stack"] == "goroutine")
+        .collect();
+    // As if the function above the third frame had called systemstack.
+    let rest = &own[2..];
+    let mut bytes = bytes_of(&core);
+    let at = prstatus_of(&bytes, row["thread"].as_u64().unwrap());
+    let (rip, rsp) = (at + 112 + 16 * 8, at + 112 + 19 * 8);
+    let sp = number(rest[0], "sp") - 8;
+    bytes[rip..rip + 8].copy_from_slice(&(inside + ret as u64).to_le_bytes());
+    bytes[rsp..rsp + 8].copy_from_slice(&sp.to_le_bytes());
+    let after = goroutines(&room.write("core", &bytes), &binary).json();
+    let after = rows(&after)[id];
+    assert_eq!(after["broken"], Value::Null, "{name}: {after}");
+    let after = frames(after);
+    assert_eq!(after[0]["function"], "runtime.systemstack", "{name}");
+    assert_eq!(number(&after[0], "sp"), sp, "{name}");
+    assert!(
+        after[1..].iter().eq(rest.iter().copied()),
+        "{name}: {after:?}"
+    );
+}
+
+#[test]
+fn who_is_back_from_the_system_stack_has_a_stack() {
+    back_from_the_system_stack("go1.19-blame-writes");
+    back_from_the_system_stack("go1.27-blame-writes");
+}
