@@ -16,6 +16,7 @@
 mod hostile {
     pub mod cuts;
     pub mod flips;
+    pub mod glance;
     pub mod goroutines;
     pub mod headers;
     pub mod inputs;

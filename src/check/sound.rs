@@ -144,8 +144,8 @@ pub(crate) fn is_plain_shape(g: &Glance<'_, '_>) -> bool {
     }
 }
 
-/// The same as `is_sound` says of an image, of a map that nobody is at work on; and of one with a table from which
-/// nothing was deleted.
+/// The same as `is_sound` says of an image, of a map of plain shape that nobody is at work on; and of one with a table from
+/// which nothing was deleted.
 pub(crate) fn is_sound_at_a_glance(g: &Glance<'_, '_>) -> bool {
     let mut stale = Stale::new(g.abi, g.slots, *g.offsets);
     let (mut hashes, mut entries) = (g.hashes, 0u64);
@@ -180,8 +180,7 @@ pub(crate) fn is_sound_at_a_glance(g: &Glance<'_, '_>) -> bool {
                 }
             }
     };
-    is_plain_shape(g)
-        && g.records().all(&mut is_right)
+    g.records().all(&mut is_right)
         && !stale.is_any()
         && match &g.header {
             Header::Classic(h) => u64::try_from(h.count) == Ok(entries),

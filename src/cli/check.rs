@@ -37,6 +37,7 @@ Exit codes:
   1  at least one map is broken, or the crash is about a map
   2  badmap could not do its job: usage, an unreadable file, no Go, IDs differ
   3  nothing is broken, but something could not be read: not proven sound
+With --crash-only they are about the crash and its map alone.
 
 Examples:
   badmap check core.4711

@@ -21,7 +21,8 @@ use std::path::PathBuf;
 /// Which process.
 #[derive(clap::Args, Debug)]
 pub(super) struct Input {
-    /// Core file, plain or compressed (zstd, lz4, gzip or xz, told by content), or a snapshot of one
+    /// Core file, plain or compressed (zstd, lz4, gzip or xz, told by content); but for goroutines and snapshot, a
+    /// snapshot of one will do, too
     core: PathBuf,
 
     /// Binary of the process, plain or compressed; either order will do

@@ -131,6 +131,21 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
         args.top.or(short.then_some(GROUPS)),
     );
     drop(bar);
+    if triage.cores == 0 && !triage.files.iter().any(|f| f.cut_off) {
+        let names: Vec<String> = args
+            .results
+            .iter()
+            .map(|p| p.display().to_string())
+            .collect();
+        return Err(UsageError {
+            what: format!("there is no result in {}", names.join(", ")),
+            hint: Some(
+                "did the batch run? its --resume file and its JSON Lines are what triage reads"
+                    .to_owned(),
+            ),
+        }
+        .into());
+    }
     write_out(|out| match args.format {
         Format::Text => triage_text::write_triage(out, &triage, style),
         Format::Json => json::triage::write_triage(out, &triage),

@@ -169,12 +169,18 @@ impl<'v, 'a> Glancer<'v, 'a> {
         }
     }
 
-    /// The map at `addr` with the hashes of its keys, all of whose references lead where they should.
-    pub(crate) fn look(&mut self, addr: Addr, ty: TypeId) -> Option<Glance<'_, 'a>> {
+    /// The map at `addr` with the hashes of its keys, all of whose references lead where they should. `is_worth`: whether
+    /// it is worth that, by header and storage.
+    pub(crate) fn look(
+        &mut self,
+        addr: Addr,
+        ty: TypeId,
+        is_worth: impl FnOnce(&Glance<'_, 'a>) -> bool,
+    ) -> Option<Glance<'_, 'a>> {
         let reader = &self.reader;
         let common = self.common.get(ty, || common(reader, ty))?.as_ref()?;
         let (plan, hasher) = (common.plan?, self.hasher.as_mut()?);
-        let glance = shape(reader, common, addr, &mut self.near, true)?;
+        let glance = shape(reader, common, addr, &mut self.near, true).filter(is_worth)?;
         let (seed, checker) = (glance.header.seed(), reader.refs());
         self.hashes.clear();
         hasher.start_over();
@@ -270,6 +276,7 @@ fn shape<'g, 'v, 'a>(
         (Header::Swiss(m), _) if m.dir_len == 0 => (m.dir_ptr, 1),
         (Header::Swiss(m), HeaderFields::Swiss(fields)) if m.dir_len == 1 => {
             let only = look.only_table(m, fields, near)?;
+            (!only.header.groups_data.is_nil()).then_some(())?;
             table = Some(only);
             (
                 only.header.groups_data,
@@ -362,14 +369,14 @@ impl<'v> Look<'_, 'v, '_> {
                     return true;
                 }
                 let object = heap.spans().object(addr).filter(|o| o.start == addr);
-                let fits = object.is_some_and(|obj| {
+                object.is_some_and(|obj| {
                     let graph = reader.program.graph;
-                    other_type(heap, reader.meta, graph, &obj, slots.size).is_none()
-                });
-                if fits {
-                    common.recorded.set(recorded);
-                }
-                fits
+                    let fits = other_type(heap, reader.meta, graph, &obj, slots.size).is_none();
+                    if fits && heap.recorded_type(&obj).is_some() {
+                        common.recorded.set(recorded);
+                    }
+                    fits
+                })
             }
         }
     }

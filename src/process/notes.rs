@@ -56,6 +56,8 @@ pub struct Notes {
     pub signal: Option<i32>,
     /// Who wrote the core, as far as the notes betray it: `kernel`, `gcore`, `delve`, `unknown`.
     pub how_dumped: &'static str,
+    /// Not all notes are there, so that what is absent may only be missing.
+    pub cut: bool,
 }
 
 impl Notes {
@@ -93,6 +95,7 @@ impl Notes {
                 .and_then(|(at, d)| text(d.get(at.checked_add(16)?..at.checked_add(32)?)?)),
             signal,
             how_dumped,
+            cut: core.notes_cut,
         }
     }
 

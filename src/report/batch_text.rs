@@ -236,7 +236,10 @@ fn write_table_of(
             format!("{one}s")
         };
         for line in wrap(
-            &format!("and {}: badmap triage shows all", count(rest, &one, &many)),
+            &format!(
+                "and {}: badmap triage RESULTS, of a run with --resume RESULTS",
+                count(rest, &one, &many)
+            ),
             BODY,
         ) {
             writeln!(out, "{line}")?;

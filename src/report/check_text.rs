@@ -115,6 +115,8 @@ pub fn write_crash_only(out: &mut dyn Write, survey: &Survey, style: Style) -> i
     if process.dwarf == 0 {
         return write_unstripped(out);
     }
+    let rest = "the others were not looked for (--crash-only)";
+    write_field(out, "maps", "maps", &[rest.to_owned()])?;
     writeln!(out)?;
     let mut lines = vec![format!("badmap check {}", files(process))];
     let map = crash.blame.as_ref().and_then(|b| b.map.as_ref());
@@ -565,6 +567,25 @@ fn write_next(
             lines.push(format!("badmap explain {}", f.rule));
         }
         lines.push(show_command(p, row.addr));
+    } else if survey.crash.kind.about_map() {
+        // The map is whole, as the runtime stopped in time: who was at work on it is what there is to know.
+        if let Some(id) = survey.crash.goroutine {
+            lines.push(format!("badmap goroutines {} --goroutine {id}", files(p)));
+        }
+        let blame = survey.crash.blame.as_ref();
+        if let Some(other) = blame.and_then(|b| b.parties.first()) {
+            lines.push(format!(
+                "badmap goroutines {} --goroutine {}",
+                files(p),
+                other.goroutine
+            ));
+        }
+        let map = blame
+            .and_then(|b| b.map.as_ref())
+            .filter(|m| !m.addr.is_nil());
+        if let Some(m) = map {
+            lines.push(show_command(p, m.addr));
+        }
     } else {
         lines.push(format!("badmap list {} --sort bytes --top 10", files(p)));
     }

@@ -24,8 +24,7 @@ use std::io::Write;
 
 /// Columns of the whole table.
 const TABLE: usize = 100;
-/// Widest owner path, and widest type.
-const OWNER: usize = 36;
+/// Widest type. Owner paths are never shortened: they are what `--map` takes.
 const TYPE: usize = 22;
 /// Columns before what is said of a map.
 const INDENT: usize = 12;
@@ -36,8 +35,8 @@ const HEAD: [Column; 5] = [
     ("CHANGE", false),
     ("BYTES", true),
     ("LEN", false),
-    ("OWNER", false),
     ("TYPE", false),
+    ("OWNER", false),
 ];
 
 /// Bytes gained or lost.
@@ -85,8 +84,8 @@ fn cells(row: &Row<'_>, style: Style) -> Vec<String> {
         row.changes.primary().as_str().to_owned(),
         row.delta.bytes.map_or_else(|| "?".to_owned(), signed_size),
         from_to(&len(row.old), &len(row.new)),
-        style.fit(&map.map(owner).unwrap_or_default(), OWNER),
         style.fit(map.map_or("", |m| &*m.ty), TYPE),
+        clean(&map.map(owner).unwrap_or_default()).into_owned(),
     ]
 }
 
@@ -110,7 +109,7 @@ fn write_details(out: &mut dyn Write, row: &Row<'_>, style: Style) -> io::Result
             writeln!(out, "{}{what}: {}", spaces(INDENT), rules.join(", "))?;
         }
     }
-    let fields: Vec<String> = worth(&row.fields, style).map(|f| field(f, style)).collect();
+    let fields: Vec<String> = worth(&row.fields, style).map(field).collect();
     if !fields.is_empty() {
         say(out, &fields.join(", "))?;
     }
@@ -144,10 +143,10 @@ fn worth<'f>(fields: &'f [Field<'f>], style: Style) -> impl Iterator<Item = &'f 
         .filter(move |f| style.verbose || (!said(f) && (only_pointers || !pointer(f))))
 }
 
-fn field(f: &Field<'_>, style: Style) -> String {
+fn field(f: &Field<'_>) -> String {
     let text = |v: Value<'_>| match (f.name, v) {
         ("waste" | "bytes", Value::Number(n)) => size(n),
-        (_, Value::Text(path)) => style.fit(path, OWNER),
+        (_, Value::Text(path)) => clean(path).into_owned(),
         _ => v.to_string(),
     };
     format!("{}: {} → {}", f.name, text(f.old), text(f.new))

@@ -10,6 +10,7 @@ use crate::runtime::heap::Books;
 use crate::runtime::heap::PAGE;
 use crate::runtime::heap::STATE_IN_USE;
 use crate::runtime::heap::STATE_MANUAL;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// Most arenas that are remembered: 4 TiB of heap in arenas of 64 MiB. Others are looked up as they come.
@@ -74,6 +75,8 @@ struct SpanHome {
     header: u8,
     kind: SpanKind,
     noscan: bool,
+    /// The page table names it for all of its pages, so that an address in it is in no other span.
+    whole: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -144,7 +147,7 @@ impl Homes {
         }
         let (arena, number) = self.page(mem, books, addr)?;
         let span = arena.span(number)?;
-        near.0 = Some((arena, span));
+        near.0 = span.whole.then_some((arena, span));
         span.room(&arena.bits, addr)
     }
 
@@ -164,7 +167,7 @@ impl Homes {
         }
         let (arena, number) = self.page(mem, books, addr)?;
         let span = arena.span(number)?;
-        near.0 = Some((arena, span));
+        near.0 = span.whole.then_some((arena, span));
         span.begun(&arena.bits, addr)
     }
 
@@ -249,6 +252,11 @@ impl Arena {
             }
             out.pages.push(last.1);
         }
+        let base = addr.0.saturating_sub(books.arena_offset(addr));
+        for (number, span) in (FIRST..).zip(&mut out.spans) {
+            let pages = span.pages(base).and_then(|range| out.pages.get(range));
+            span.whole = pages.is_some_and(|pages| pages.iter().all(|page| *page == number));
+        }
         out.spans.shrink_to_fit();
         out.bits.shrink_to_fit();
         Some(out)
@@ -256,6 +264,13 @@ impl Arena {
 }
 
 impl SpanHome {
+    /// Its pages by number in the arena that begins at `base`.
+    fn pages(&self, base: u64) -> Option<Range<usize>> {
+        let from = self.start.0.checked_sub(base)? / PAGE;
+        let to = from.checked_add(u64::from(self.bytes) / PAGE)?;
+        Some(usize::try_from(from).ok()?..usize::try_from(to).ok()?)
+    }
+
     /// `None` when anything about the span is odd. Its bits are added to `bits`.
     fn decode(mem: &Memory<'_>, books: &Books, span: Addr, bits: &mut Vec<u8>) -> Option<SpanHome> {
         let f = &books.span;
@@ -277,6 +292,7 @@ impl SpanHome {
             header: 0,
             kind: SpanKind::Free,
             noscan: false,
+            whole: false,
         };
         let state = mem.abi.u8(bytes, usize::try_from(f.state.off).ok()?)?;
         if state == STATE_MANUAL {
@@ -329,13 +345,13 @@ impl SpanHome {
     #[inline]
     fn begun(&self, bits: &[u8], addr: Addr) -> Option<Begun> {
         let header = u64::from(self.header);
-        let off = addr.0.wrapping_sub(self.start.0).wrapping_sub(header);
-        let off = u32::try_from(off).ok()?;
+        let off = u32::try_from(addr.0.wrapping_sub(self.start.0)).ok()?;
         if self.kind != SpanKind::Objects || off >= self.used.min(self.bytes) {
             return None;
         }
         let idx = off.checked_div(self.elem_size)?;
-        let begins = idx.checked_mul(self.elem_size) == Some(off) && self.is_allocated(bits, idx);
+        let inside = off.checked_sub(idx.checked_mul(self.elem_size)?)?;
+        let begins = inside == u32::from(self.header) && self.is_allocated(bits, idx);
         let slot = u64::from(self.elem_size);
         let room = slot.checked_sub(header).filter(|_| begins)?;
         Some(Begun {

@@ -165,14 +165,13 @@ impl Heap<'_, '_> {
     #[inline]
     pub(crate) fn record_of(&self, addr: Addr, begun: &Begun) -> TypeRecord {
         let header = begun.slot.saturating_sub(begun.room);
-        if begun.noscan
-            || begun.slot <= MAX_UNTYPED
-            || !matches!(self.pointers.bitmap, Some(Bitmap::InSpan { .. }))
-        {
+        if begun.noscan || !matches!(self.pointers.bitmap, Some(Bitmap::InSpan { .. })) {
             return TypeRecord::Nowhere;
         }
         match addr.0.checked_sub(header) {
+            // In a process of 32 bits smaller slots have headers, too.
             Some(at) if header > 0 => TypeRecord::At(Addr(at)),
+            Some(_) if begun.slot <= MAX_UNTYPED => TypeRecord::Nowhere,
             _ => TypeRecord::Elsewhere,
         }
     }

@@ -133,6 +133,8 @@ fn read(
 fn info(s: &Session<'_, '_>, ending: &Ending, stopper: Option<&Stopper<'_>>) -> CrashInfo {
     let mut out = CrashInfo {
         kind: match (ending.crashed, ending.about_map) {
+            // Which signal it was stands in the notes.
+            (false, _) if s.identity.notes.cut => CrashKind::Unknown,
             (false, _) => CrashKind::None,
             (true, true) => CrashKind::Map,
             // Without goroutines and threads a signal is all there is, and it says nothing.

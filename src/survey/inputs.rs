@@ -229,6 +229,10 @@ pub fn find_binary(
             ));
             continue;
         }
+        if let Err(e) = std::fs::read_dir(dir) {
+            tried.push(format!("{} cannot be read: {e}", dir.display()));
+            continue;
+        }
         let (found, looked_at) = search_dir(req, dir, identity)?;
         if let Some(file) = found {
             return Ok((file, BinaryFrom::BinaryDir));

@@ -189,9 +189,9 @@ impl Work<'_, '_, '_> {
         }
         let glance = match self.keep {
             Keep::Unjudged => glancer.shape(map.addr, map.ty).filter(is_plain_shape),
-            Keep::Odd(_) | Keep::Brief => {
-                glancer.look(map.addr, map.ty).filter(is_sound_at_a_glance)
-            }
+            Keep::Odd(_) | Keep::Brief => glancer
+                .look(map.addr, map.ty, is_plain_shape)
+                .filter(is_sound_at_a_glance),
         };
         let Some(glance) = glance else { return false };
         if !matches!(self.keep, Keep::Unjudged) {

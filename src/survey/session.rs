@@ -327,11 +327,18 @@ fn pair(
     }
     let fits = image::entry_fits(&identity.notes, binary);
     if pairing.matched == Match::Unverified && !fits && !req.allow_mismatch {
-        return Err(mismatch(
-            core_path,
-            binary,
-            "the core holds no build ID, and its entry point is not this binary's".into(),
-        ));
+        let what = match (&pairing.core, &pairing.binary) {
+            (_, None) => {
+                "the binary holds no build ID, as every Go program does, and its entry point is not the core's"
+            }
+            (None, Some(_)) => {
+                "the core holds no build ID, and its entry point is not this binary's"
+            }
+            (Some(_), Some(_)) => {
+                "the core's build ID is Go's, the binary's is not, and the entry points differ"
+            }
+        };
+        return Err(mismatch(core_path, binary, what.into()));
     }
     Ok(pairing)
 }

@@ -17,6 +17,8 @@ pub(super) struct Tally {
     pub(super) summary: Summary,
     /// Cores of these that were done before.
     before: u64,
+    /// Of those, cores that gave no result.
+    failed_before: u64,
     strict: bool,
     worst: u8,
 }
@@ -26,6 +28,7 @@ impl Tally {
         Tally {
             summary: Summary::new(args.group_by.group_by()),
             before: 0,
+            failed_before: 0,
             strict: args.strict,
             worst: 0,
         }
@@ -40,6 +43,8 @@ impl Tally {
                 self.summary.add(line);
                 line.resources = took;
                 self.before = self.before.saturating_add(1);
+                let has_failed = line.status != Status::Ok;
+                self.failed_before = self.failed_before.saturating_add(u64::from(has_failed));
             }
         }
         let code = match (&line.expected, line.status) {
@@ -78,7 +83,11 @@ impl Tally {
         let mut text = Vec::new();
         if self.before > 0 {
             let done = count(self.before, "core was", "cores were");
-            writeln!(text, "badmap: {done} done before")?;
+            let failed = match self.failed_before {
+                0 => String::new(),
+                n => format!(", {n} without a result: --retry-failed does them again"),
+            };
+            writeln!(text, "badmap: {done} done before{failed}")?;
         }
         batch_text::write_summary(&mut text, &self.summary, args.look.style_of_stderr())?;
         Ok(String::from_utf8_lossy(&text).into_owned())
@@ -99,6 +108,7 @@ mod tests {
         let mut tally = Tally {
             summary: Summary::new(By::Signature.group_by()),
             before: 0,
+            failed_before: 0,
             strict,
             worst: 0,
         };

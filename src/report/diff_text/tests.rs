@@ -209,7 +209,7 @@ fn bytes_that_are_not_known_are_a_question() {
         .find(|l| l.starts_with("grew"))
         .unwrap_or_default();
     let cells: Vec<&str> = row.split_whitespace().collect();
-    assert_eq!(cells, ["grew", "?", "1", "→", "2", "main.s", "sync.Map"]);
+    assert_eq!(cells, ["grew", "?", "1", "→", "2", "sync.Map", "main.s"]);
     assert!(said.contains("up at least 2.0 h"), "{said}");
 }
 

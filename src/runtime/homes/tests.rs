@@ -15,6 +15,7 @@ fn span(free_index: u32, elems: u32) -> SpanHome {
         header: 0,
         kind: SpanKind::Objects,
         noscan: false,
+        whole: true,
     }
 }
 
@@ -60,6 +61,37 @@ fn the_room_of_an_address_is_what_its_home_says() {
         };
         assert_eq!(some.room(&bits, addr), by_home, "{addr}");
     }
+}
+
+#[test]
+fn an_object_begins_where_its_home_says() {
+    let bits = [0xff, 0b0000_0010, 0b1];
+    for (header, used) in [(0, 8160), (8, 8160), (8, 48 * 9 + 8), (8, 48 * 9 + 9)] {
+        let some = SpanHome {
+            header,
+            used,
+            ..span(1, 170)
+        };
+        for at in 0xc0_0000_1fff..0xc0_0000_4100u64 {
+            let addr = Addr(at);
+            let by_home = match some.home(&bits, addr) {
+                Some(home @ Home::Object { .. }) if home.holds(addr, 0) == Some(true) => {
+                    home.room_at(addr)
+                }
+                _ => None,
+            };
+            let begun = some.begun(&bits, addr);
+            assert_eq!(begun.map(|b| b.room), by_home, "{addr}");
+            assert!(begun.is_none_or(|b| b.slot == 48));
+        }
+    }
+}
+
+#[test]
+fn the_pages_of_a_span_are_counted_in_its_arena() {
+    let some = span(1, 170);
+    assert_eq!(some.pages(0xc0_0000_0000), Some(1..2));
+    assert_eq!(some.pages(0xc0_0000_4000), None);
 }
 
 #[test]
