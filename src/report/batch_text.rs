@@ -26,6 +26,8 @@ use std::io::Write;
 const WORD: usize = 10;
 /// Columns of what is said of a core before `-v` says all of it.
 const DETAIL: usize = 100;
+/// The same of an error, which often has two paths in it.
+const ERROR: usize = 300;
 /// Columns of an owner path among it.
 const OWNER: usize = 48;
 /// Columns of the gist of a signature.
@@ -80,7 +82,7 @@ pub(crate) fn detail(line: &Line, style: Style) -> Vec<String> {
         said.extend(unproven(line).map(|why| style.fit(&why, DETAIL)));
     }
     if let Some(error) = &line.error {
-        said.push(style.fit(&error.what, DETAIL));
+        said.push(style.fit(&error.what, ERROR));
     }
     said.retain(|s| !s.is_empty());
     said

@@ -156,6 +156,12 @@ fn write_case(out: &mut Writer<Vec<u8>>, line: &Line, counts: &mut Counts) -> io
     out.write_event(Event::End(BytesEnd::new("testcase")))
 }
 
+/// Nothing is shortened: who reads this has room.
+const WHOLE: Style = Style {
+    color: false,
+    verbose: true,
+};
+
 /// What went wrong, in one line.
 fn message(line: &Line) -> String {
     if let Some(expected) = line.expected.as_ref().filter(|e| !e.met) {
@@ -164,7 +170,7 @@ fn message(line: &Line) -> String {
             return differences;
         }
     }
-    let said = detail(line, Style::default());
+    let said = detail(line, WHOLE);
     match said.is_empty() {
         true => Outcome::of(line).as_str().to_owned(),
         false => format!("{}: {}", Outcome::of(line).as_str(), said.join("; ")),
@@ -178,7 +184,7 @@ fn body(line: &Line) -> String {
     if let Some(expected) = &line.expected {
         lines.extend(expected.differences.iter().cloned());
     }
-    lines.extend(detail(line, Style::default()));
+    lines.extend(detail(line, WHOLE));
     if let Some(hint) = line.error.as_ref().and_then(|e| e.hint.as_deref()) {
         lines.push(format!("hint: {hint}"));
     }

@@ -182,8 +182,10 @@ impl<I: Iterator<Item = Line>> Serialize for Run<I> {
         run.serialize_field("results", &results)?;
         let rest = self.rest.borrow();
         run.serialize_field("artifacts", &rest.artifacts)?;
+        let looked_at = rest.artifacts.len();
         let invocation = Invocation {
-            execution_successful: true,
+            // Of no core is there a result: that is no clean scan.
+            execution_successful: looked_at == 0 || rest.notifications.len() < looked_at,
             tool_execution_notifications: &rest.notifications,
         };
         run.serialize_field("invocations", &[invocation])?;

@@ -15,6 +15,7 @@ use crate::runtime::claims::MSPAN;
 use crate::runtime::homes::Begun;
 use crate::runtime::homes::Homes;
 use crate::runtime::homes::Near;
+use crate::runtime::homes::SpanHome;
 use crate::runtime::modules::Modules;
 use crate::runtime::mspan::MspanFields;
 use crate::runtime::program::Program;
@@ -133,21 +134,26 @@ impl<'v, 'a> Heap<'v, 'a> {
     /// `home` says what it means.
     #[inline]
     pub(crate) fn room<'h>(&'h self, near: &mut Near<'h>, addr: Addr) -> Option<u64> {
-        let books = self
-            .books
-            .as_ref()
-            .filter(|_| !self.module_bounds.contains(addr))?;
-        self.homes.room(self.mem, books, near, addr)
+        self.ask(near, addr, SpanHome::room)
     }
 
     /// The allocated object that begins at `addr`, told in the common case: of `None` only `home` says what it means.
     #[inline]
     pub(crate) fn begun<'h>(&'h self, near: &mut Near<'h>, addr: Addr) -> Option<Begun> {
-        let books = self
-            .books
-            .as_ref()
-            .filter(|_| !self.module_bounds.contains(addr))?;
-        self.homes.begun(self.mem, books, near, addr)
+        self.ask(near, addr, SpanHome::begun)
+    }
+
+    /// What the span of an address says of it; no address of a module has one.
+    #[inline]
+    fn ask<'h, T>(
+        &'h self,
+        near: &mut Near<'h>,
+        addr: Addr,
+        what: impl Fn(&SpanHome, &[u8], Addr) -> Option<T>,
+    ) -> Option<T> {
+        let books = self.books.as_ref();
+        let books = books.filter(|_| !self.module_bounds.contains(addr))?;
+        self.homes.ask((self.mem, books), near, addr, what)
     }
 
     /// Whether a slot of `size` bytes, if that is given, with or without pointers, begins at `addr`, and the books say no

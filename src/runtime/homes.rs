@@ -61,7 +61,7 @@ struct Arena {
 /// What of an mspan tells where an address in it lies. There are hundreds of thousands, looked at in no order, so it is
 /// small: a span with larger numbers counts as odd.
 #[derive(Clone, Copy, Debug)]
-struct SpanHome {
+pub(crate) struct SpanHome {
     start: Addr,
     bytes: u32,
     /// Of these, those that hold slots: from `start` to `mspan.limit`.
@@ -130,45 +130,24 @@ impl Homes {
         }
     }
 
-    /// Bytes from `addr` to the end of the allocated object that holds it. `None` if it lies elsewhere, in its malloc
-    /// header, or where the books are odd: `find` tells.
+    /// What the span of an address says of it: first that which was asked last, then that of its page.
     #[inline]
-    pub(crate) fn room<'h>(
+    pub(crate) fn ask<'h, T>(
         &'h self,
-        mem: &Memory<'_>,
-        books: &Books,
+        (mem, books): (&Memory<'_>, &Books),
         near: &mut Near<'h>,
         addr: Addr,
-    ) -> Option<u64> {
+        what: impl Fn(&SpanHome, &[u8], Addr) -> Option<T>,
+    ) -> Option<T> {
         if let Some((arena, span)) = near.0
-            && let Some(room) = span.room(&arena.bits, addr)
+            && let Some(said) = what(span, &arena.bits, addr)
         {
-            return Some(room);
+            return Some(said);
         }
         let (arena, number) = self.page(mem, books, addr)?;
         let span = arena.span(number)?;
         near.0 = span.whole.then_some((arena, span));
-        span.room(&arena.bits, addr)
-    }
-
-    /// The allocated object that begins at `addr`, where the books are whole.
-    #[inline]
-    pub(crate) fn begun<'h>(
-        &'h self,
-        mem: &Memory<'_>,
-        books: &Books,
-        near: &mut Near<'h>,
-        addr: Addr,
-    ) -> Option<Begun> {
-        if let Some((arena, span)) = near.0
-            && let Some(begun) = span.begun(&arena.bits, addr)
-        {
-            return Some(begun);
-        }
-        let (arena, number) = self.page(mem, books, addr)?;
-        let span = arena.span(number)?;
-        near.0 = span.whole.then_some((arena, span));
-        span.begun(&arena.bits, addr)
+        what(span, &arena.bits, addr)
     }
 
     /// The slot that begins at `addr`, be it allocated or not, if nothing stands in front of objects there: its bytes,
@@ -327,35 +306,35 @@ impl SpanHome {
         Some(out)
     }
 
-    /// See `Homes::room`.
+    /// The number of the slot that an address is in, and how far in it.
     #[inline]
-    fn room(&self, bits: &[u8], addr: Addr) -> Option<u64> {
+    fn slot_of(&self, addr: Addr) -> Option<(u32, u32)> {
         let off = u32::try_from(addr.0.wrapping_sub(self.start.0)).ok()?;
         if self.kind != SpanKind::Objects || off >= self.used.min(self.bytes) {
             return None;
         }
         let idx = off.checked_div(self.elem_size)?;
-        let inside = off.checked_sub(idx.checked_mul(self.elem_size)?)?;
+        Some((idx, off.checked_sub(idx.checked_mul(self.elem_size)?)?))
+    }
+
+    /// Bytes from `addr` to the end of the allocated object that holds it. `None` if it lies elsewhere, or in its malloc
+    /// header: `home` tells. `bits`: those of the arena.
+    #[inline]
+    pub(crate) fn room(&self, bits: &[u8], addr: Addr) -> Option<u64> {
+        let (idx, inside) = self.slot_of(addr)?;
         let room = self.elem_size.checked_sub(inside)?;
         let is_there = inside >= u32::from(self.header) && self.is_allocated(bits, idx);
         is_there.then_some(u64::from(room))
     }
 
-    /// See `Homes::begun`.
+    /// The allocated object that begins at `addr`.
     #[inline]
-    fn begun(&self, bits: &[u8], addr: Addr) -> Option<Begun> {
-        let header = u64::from(self.header);
-        let off = u32::try_from(addr.0.wrapping_sub(self.start.0)).ok()?;
-        if self.kind != SpanKind::Objects || off >= self.used.min(self.bytes) {
-            return None;
-        }
-        let idx = off.checked_div(self.elem_size)?;
-        let inside = off.checked_sub(idx.checked_mul(self.elem_size)?)?;
+    pub(crate) fn begun(&self, bits: &[u8], addr: Addr) -> Option<Begun> {
+        let (idx, inside) = self.slot_of(addr)?;
         let begins = inside == u32::from(self.header) && self.is_allocated(bits, idx);
         let slot = u64::from(self.elem_size);
-        let room = slot.checked_sub(header).filter(|_| begins)?;
-        Some(Begun {
-            room,
+        begins.then_some(Begun {
+            room: slot.checked_sub(u64::from(self.header))?,
             slot,
             noscan: self.noscan,
         })

@@ -122,6 +122,19 @@ fn findings_of_one_rule_and_map_are_one_result() {
 }
 
 #[test]
+fn a_run_without_any_result_is_no_clean_scan() {
+    let lost = || some_of_all().into_iter().filter(|l| l.status != Status::Ok);
+    let was_successful = |lines: Vec<Line>| {
+        let log = value(lines);
+        at(&log, "/runs/0/invocations/0/executionSuccessful").clone()
+    };
+    assert!(lost().count() > 0);
+    assert_eq!(was_successful(lost().collect()), false);
+    assert_eq!(was_successful(some_of_all()), true);
+    assert_eq!(was_successful(Vec::new()), true);
+}
+
+#[test]
 fn paths_become_uris() {
     assert_eq!(uri("a b/c%d.go"), "a%20b/c%25d.go");
     assert_eq!(uri("c:/x"), "./c:/x");
