@@ -4,6 +4,8 @@
 
 use crate::base::bytes::Abi;
 use crate::base::limits::MAX_TABLE_CAPACITY;
+use crate::check::fit::have_marks;
+use crate::check::fit::is_reached;
 use crate::check::trust::dir_log;
 use crate::check::trust::is_sound_place;
 use crate::hash::place;
@@ -179,21 +181,7 @@ impl Count<'_, '_, '_> {
     /// Counts the keys of a bucket or group by one comparison of all their marks: nearly always all fit.
     fn add_record(&mut self, image: &MapImage<'_>, record: &Record<'_>, hashes: &[u64]) {
         let (marks, live) = record.marks(image.abi);
-        let mut expected = 0u64;
-        let mut add = |mark: fn(Abi, u64) -> u8| {
-            for (slot, hash) in slots_of(live).zip(hashes) {
-                let mark = u64::from(mark(image.abi, *hash));
-                expected |= mark.wrapping_shl(u32::from(slot).wrapping_mul(8));
-            }
-        };
-        if self.classic {
-            add(place::tophash);
-        } else {
-            add(|_, hash| place::h2(hash));
-        }
-        // The highest bits of some bytes become all bits of them.
-        let used = (live >> 7).wrapping_mul(0xff);
-        if expected != marks & used {
+        if !have_marks(image.abi, record, hashes) {
             for (slot, hash) in slots_of(live).zip(hashes) {
                 let [mark, ..] = marks
                     .wrapping_shr(u32::from(slot).wrapping_mul(8))
@@ -292,13 +280,12 @@ impl<'i, 'a> Ways<'i, 'a> {
         let entry = usize::try_from(index).ok().and_then(|i| dir.entries.get(i));
         self.astray |=
             !matches!(entry, Some(DirEntry::Table(t)) if usize::try_from(*t) == Ok(number));
-        if place::h1(hash) & mask != group && !self.unreachable {
-            // A mask that no table has is for the rule to judge, not to be followed.
-            self.unreachable = mask > u64::from(MAX_TABLE_CAPACITY)
-                || place::probe(hash, mask)
-                    .take_while(|g| *g != group)
-                    .any(|g| stops(image.abi, groups, g));
-        }
+        // A mask that no table has is for the rule to judge, not to be followed.
+        let is_sane = || mask <= u64::from(MAX_TABLE_CAPACITY);
+        let ends = |g| stops(image.abi, groups, g);
+        self.unreachable |= place::h1(hash) & mask != group
+            && !self.unreachable
+            && !(is_sane() && is_reached(hash, mask, group, ends));
     }
 }
 

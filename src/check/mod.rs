@@ -7,6 +7,7 @@ pub mod classic_cells;
 pub mod classic_chains;
 pub mod classic_extra;
 pub mod common;
+mod fit;
 pub mod hands;
 pub mod heap;
 pub mod keys;

@@ -3,6 +3,8 @@
 //! which alone say what is wrong: a map that this file lets pass would be called sound by each of them.
 
 use crate::base::bytes::Abi;
+use crate::check::fit::have_marks;
+use crate::check::fit::is_reached;
 use crate::check::rule::Subject;
 use crate::check::tally::CellTally;
 use crate::check::tally::Stale;
@@ -31,7 +33,6 @@ use crate::maps::image::TOPS;
 use crate::maps::image::TableHeader;
 use crate::maps::image::ctrl;
 use crate::maps::image::equal_tops;
-use crate::maps::image::slots_of;
 
 /// Whether the map is a small one, at rest, of which all was read, and nothing of it is out of the ordinary.
 pub(crate) fn is_sound(s: &Subject<'_, '_>) -> bool {
@@ -110,11 +111,14 @@ fn is_hmap_at_rest(h: &Hmap) -> bool {
         && h.extra.is_nil()
 }
 
+/// Nobody writes, and each flag is one.
+fn is_quiet(h: &SwissMap) -> bool {
+    h.writing == 0 && h.tombstone_possible.unwrap_or(0) <= 1 && h.padding.unwrap_or(0) == 0
+}
+
 /// The header of a map without a directory that is not written to.
 fn is_map_at_rest(abi: Abi, h: &SwissMap) -> bool {
-    h.writing == 0
-        && h.tombstone_possible.unwrap_or(0) <= 1
-        && h.padding.unwrap_or(0) == 0
+    is_quiet(h)
         && h.dir_len == 0
         && h.global_depth == 0
         && h.global_shift == 0
@@ -123,9 +127,7 @@ fn is_map_at_rest(abi: Abi, h: &SwissMap) -> bool {
 
 /// The header of a map with one table that is not written to.
 fn is_map_of_one_at_rest(abi: Abi, h: &SwissMap) -> bool {
-    h.writing == 0
-        && h.tombstone_possible.unwrap_or(0) <= 1
-        && h.padding.unwrap_or(0) == 0
+    is_quiet(h)
         && h.dir_len == 1
         && h.global_depth == 0
         && u64::from(h.global_shift) == word_bits(abi)
@@ -149,6 +151,11 @@ pub(crate) fn is_plain_shape(g: &Glance<'_, '_>) -> bool {
 pub(crate) fn is_sound_at_a_glance(g: &Glance<'_, '_>) -> bool {
     let mut stale = Stale::new(g.abi, g.slots, *g.offsets);
     let (mut hashes, mut entries) = (g.hashes, 0u64);
+    let mask = g.table.map_or(0, |t| t.header.length_mask);
+    let ends = |at: u64| {
+        let word = g.record(at).and_then(|bytes| g.abi.u64(bytes, 0));
+        word.is_none_or(|word| equal_tops(word, ctrl::EMPTY) != 0)
+    };
     let mut is_right = |record: Record<'_>| {
         let (marks, live) = record.marks(g.abi);
         let n = live.count_ones();
@@ -161,6 +168,7 @@ pub(crate) fn is_sound_at_a_glance(g: &Glance<'_, '_>) -> bool {
         let free = record.free(g.abi);
         stale.add(record.bytes(), free);
         (live | free) == TOPS
+            && have_marks(g.abi, &record, own)
             && match record {
                 Record::Bucket { chain, .. } => {
                     let mut cells = CellTally::default();
@@ -168,15 +176,13 @@ pub(crate) fn is_sound_at_a_glance(g: &Glance<'_, '_>) -> bool {
                     let buckets = g.len();
                     !cells.evacuated
                         && !cells.disordered
-                        && have_marks(g.abi, own, (marks, live), place::tophash)
                         && own.iter().all(|h| place::bucket(*h, buckets) == chain)
                         && !has_equal(own)
                 }
                 // No slot of a small map's group is ever deleted: it is empty again.
                 Record::Group { group, .. } => {
                     equal_tops(marks, ctrl::EMPTY) == free
-                        && have_marks(g.abi, own, (marks, live), |_, hash| place::h2(hash))
-                        && own.iter().all(|h| is_reached(g, *h, group))
+                        && own.iter().all(|h| is_reached(*h, mask, group, ends))
                 }
             }
     };
@@ -199,38 +205,6 @@ fn is_plain_table(h: &TableHeader, entries: u64) -> bool {
         && most.checked_sub(entries) == Some(u64::from(h.growth_left))
         && h.local_depth == 0
         && h.index == 0
-}
-
-/// Whether a lookup of a key of this hash comes to the group: all groups before it on its way are full.
-fn is_reached(g: &Glance<'_, '_>, hash: u64, group: u64) -> bool {
-    let Some(table) = &g.table else {
-        return true; // there is but one group
-    };
-    let mask = table.header.length_mask;
-    let is_full = |at: u64| {
-        let word = g.record(at).and_then(|bytes| g.abi.u64(bytes, 0));
-        word.is_some_and(|word| equal_tops(word, ctrl::EMPTY) == 0)
-    };
-    place::h1(hash) & mask == group
-        || place::probe(hash, mask)
-            .take_while(|at| *at != group)
-            .all(is_full)
-}
-
-/// Whether the live slots of a record have the marks of these hashes.
-fn have_marks(
-    abi: Abi,
-    hashes: &[u64],
-    (marks, live): (u64, u64),
-    mark: fn(Abi, u64) -> u8,
-) -> bool {
-    let mut expected = 0u64;
-    for (slot, hash) in slots_of(live).zip(hashes) {
-        let mark = u64::from(mark(abi, *hash));
-        expected |= mark.wrapping_shl(u32::from(slot).wrapping_mul(8));
-    }
-    // The highest bits of some bytes become all bits of them.
-    expected == marks & (live >> 7).wrapping_mul(0xff)
 }
 
 fn has_no_overflow(g: &Glance<'_, '_>, bucket: &[u8]) -> bool {

@@ -23,48 +23,40 @@ pub(crate) fn has_equal(hashes: &[u64]) -> bool {
         }
         return false;
     }
-    let mut doubtful: Vec<u64> = Vec::new();
-    if hashes.len() <= SOME {
-        let (mut once, mut twice) = ([0u64; SMALL_FIELD], 0u64);
-        for hash in hashes {
-            let (word, bit) = in_field(*hash);
-            if let Some(once) = once.get_mut(word % SMALL_FIELD) {
-                twice |= *once & bit;
-                *once |= bit;
-            }
-        }
-        if twice == 0 {
-            return false;
-        }
-        doubtful.extend(hashes);
-    } else if hashes.len() > MANY {
-        doubtful.extend(hashes);
-    } else {
-        // Two of them meet in one bit by chance, now and then: only those have to be compared.
-        let (mut once, mut twice) = ([0u64; FIELD], [0u64; FIELD]);
-        for hash in hashes {
-            let (word, bit) = in_field(*hash);
-            if let (Some(once), Some(twice)) = (once.get_mut(word), twice.get_mut(word)) {
-                *twice |= *once & bit;
-                *once |= bit;
-            }
-        }
-        doubtful.extend(hashes.iter().filter(|hash| {
-            let (word, bit) = in_field(**hash);
-            twice.get(word).is_some_and(|w| w & bit != 0)
-        }));
-    }
+    let mut doubtful = match hashes.len() {
+        n if n <= SOME => meeting::<SMALL_FIELD>(hashes),
+        n if n <= MANY => meeting::<FIELD>(hashes),
+        _ => hashes.to_vec(),
+    };
     doubtful.sort_unstable();
     doubtful
         .windows(2)
         .any(|pair| matches!(pair, [a, b] if a == b))
 }
 
+/// Those that share a bit of a field of so many words with another. Two meet there by chance, now and then.
+fn meeting<const WORDS: usize>(hashes: &[u64]) -> Vec<u64> {
+    let (mut once, mut twice) = ([0u64; WORDS], [0u64; WORDS]);
+    for hash in hashes {
+        let (word, bit) = in_field(*hash, WORDS);
+        if let (Some(once), Some(twice)) = (once.get_mut(word), twice.get_mut(word)) {
+            *twice |= *once & bit;
+            *once |= bit;
+        }
+    }
+    let meets = |hash: &&u64| {
+        let (word, bit) = in_field(**hash, WORDS);
+        twice.get(word).is_some_and(|w| w & bit != 0)
+    };
+    hashes.iter().filter(meets).copied().collect()
+}
+
 /// The word and bit of a hash. Hashes of one table have their highest bits in common.
-fn in_field(hash: u64) -> (usize, u64) {
+fn in_field(hash: u64, words: usize) -> (usize, u64) {
     let mixed = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let [.., low, high] = mixed.to_le_bytes();
-    (usize::from(high), 1u64 << (low & 63))
+    let word = usize::from(high).checked_rem(words).unwrap_or(0);
+    (word, 1u64 << (low & 63))
 }
 
 #[cfg(test)]
